@@ -1,0 +1,1 @@
+//! Drives, shard files, erasure code, quarantine.

@@ -1,0 +1,1 @@
+//! The replicated log: openraft, write-ahead log, state stores, snapshots, linearizable reads.

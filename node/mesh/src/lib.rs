@@ -1,0 +1,1 @@
+//! QUIC endpoint, mutual TLS identity, RPC and bulk streams.

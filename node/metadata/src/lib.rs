@@ -1,0 +1,1 @@
+//! The replicated state machine: decide(command, view) -> writes and reply.

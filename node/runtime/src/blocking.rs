@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+/// Where blocking and CPU-heavy work runs: on a bounded number of threads, or
+/// inline in a simulation.
+#[derive(Clone)]
+pub struct Blocking(Mode);
+
+#[derive(Clone)]
+enum Mode {
+    Threads(Arc<Semaphore>),
+    Inline,
+}
+
+/// The work did not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockingError {
+    /// It panicked: a bug in the work itself.
+    #[error("blocking work panicked: {0}")]
+    Panicked(String),
+    /// The process is ending.
+    #[error("blocking work was cancelled: the process is ending")]
+    Ending,
+}
+
+impl Blocking {
+    /// At most `limit` pieces of work at once, each on a thread of tokio's pool.
+    pub fn threads(limit: usize) -> Self {
+        Self(Mode::Threads(Arc::new(Semaphore::new(limit.max(1)))))
+    }
+
+    /// Work runs where it is asked for, before the call returns.
+    pub fn inline() -> Self {
+        Self(Mode::Inline)
+    }
+
+    /// Runs `work` and gives its result. Work that has begun runs to its end
+    /// even when the caller goes away.
+    ///
+    /// # Errors
+    /// [`BlockingError`]: the work panicked, or the process is ending.
+    #[allow(clippy::disallowed_methods)] // The one place that may hand work to threads.
+    pub async fn run<T, W>(&self, work: W) -> Result<T, BlockingError>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        match &self.0 {
+            Mode::Inline => Ok(work()),
+            Mode::Threads(limit) => {
+                let permit = limit.clone().acquire_owned().await.map_err(|_| BlockingError::Ending)?;
+                let job = tokio::task::spawn_blocking(move || {
+                    let result = work();
+                    drop(permit);
+                    result
+                });
+                job.await.map_err(|e| match e.try_into_panic() {
+                    Ok(panic) => BlockingError::Panicked(panic_text(panic.as_ref())),
+                    Err(_) => BlockingError::Ending,
+                })
+            }
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+impl From<BlockingError> for std::io::Error {
+    fn from(error: BlockingError) -> Self {
+        Self::other(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_the_work_is_an_error_for_the_caller_alone() {
+        let blocking = Blocking::threads(1);
+        let error = blocking.run(|| panic!("boom")).await.unwrap_err();
+        assert!(error.to_string().contains("boom"), "{error}");
+        assert_eq!(blocking.run(|| 7).await.unwrap(), 7);
+    }
+}

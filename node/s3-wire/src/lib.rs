@@ -1,0 +1,1 @@
+//! The S3 protocol as data: requests, signatures, chunked bodies, XML, errors.

@@ -1,0 +1,1 @@
+//! The binary mucura: configuration, admin API, wiring, serve, demo.
