@@ -14,6 +14,7 @@ mod clock;
 mod disk;
 mod entropy;
 mod real_disk;
+mod simulated;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use clock::{Clock, SystemClock};
 pub use disk::{DirEntry, Disk, File, OpenMode, Space, read_exact_at, read_file, replace_file};
 pub use entropy::{Entropy, OsEntropy};
 pub use real_disk::RealDisk;
+pub use simulated::{SimClock, SimDisk, SimEntropy, SimFault, Simulated, Unsynced};
 
 /// What a node needs of the machine it runs on.
 #[derive(Clone)]
