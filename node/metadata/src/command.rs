@@ -1,0 +1,309 @@
+use bytes::Bytes;
+use mucura_types::{
+    BucketId, ChunkId, DriveId, NodeId, PlacementTable, SessionId, SiteId, StoreId, TableId, UserId, WriteId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Attributes, Checksum, ChecksumAlgorithm, ChunkRecord, ETag, GarbageItem, NodeRecord};
+
+/// What can be asked of the state machine. Variants are only ever added, at
+/// the end: their numbers are in every log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Sets up the site. Once.
+    InitSite(SiteSeed),
+    /// Gives a number to a node that joins. The id of its metadata store, which
+    /// it must bring, makes it repeatable.
+    AddNode {
+        /// What is known of it.
+        node: NodeRecord,
+    },
+    /// A node says where it is now.
+    ReportNode {
+        /// Which.
+        id: NodeId,
+        /// How it is now. Its store is fixed by the first report.
+        node: NodeRecord,
+    },
+    /// Gives a number to a drive that was formatted. The store id makes it
+    /// repeatable.
+    AddDrive {
+        /// The node that it is in.
+        node: NodeId,
+        /// The directory's own id.
+        store: StoreId,
+        /// Its share of the shards.
+        weight: u64,
+        /// The directory, for people.
+        path: String,
+    },
+    /// An empty directory takes the place of a drive.
+    ReplaceDrive {
+        /// Which.
+        drive: DriveId,
+        /// The new directory's own id.
+        store: StoreId,
+        /// The new directory, for people.
+        path: String,
+    },
+    /// New chunks are placed by another table from now on.
+    SetTable {
+        /// Its id must be one more than the last.
+        table: PlacementTable,
+        /// The table in use when it was computed.
+        replaces: Option<TableId>,
+    },
+    /// Opens a gateway session.
+    OpenSession {
+        /// The gateway's node.
+        node: NodeId,
+        /// Random; makes it repeatable.
+        nonce: [u8; 16],
+        /// Whether the sessions that the node had are over: its process was
+        /// started anew.
+        takes_over: bool,
+    },
+    /// Ends a session: nothing that it wrote and did not commit ever will be.
+    EndSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// Makes a user with a first access key.
+    CreateUser(CreateUser),
+    /// Removes a user who owns no buckets, and the user's keys.
+    DeleteUser {
+        /// Who.
+        user: UserId,
+    },
+    /// Gives a user another access key.
+    CreateKey {
+        /// Who.
+        user: UserId,
+        /// The key.
+        key: NewKey,
+    },
+    /// Removes an access key.
+    DeleteKey {
+        /// Which.
+        access_key: String,
+    },
+    /// Allows or stops the use of an access key.
+    SetKeyEnabled {
+        /// Which.
+        access_key: String,
+        /// Whether it may be used.
+        enabled: bool,
+    },
+    /// Makes a bucket.
+    CreateBucket {
+        /// Its name, checked by the front end.
+        name: String,
+        /// Who will own it.
+        owner: UserId,
+        /// How many buckets the owner may have.
+        limit: u32,
+    },
+    /// Removes an empty bucket; uploads under way in it are aborted.
+    DeleteBucket {
+        /// Its name.
+        name: String,
+        /// Its number, so that another bucket of the name is not hit.
+        id: BucketId,
+    },
+    /// Makes an object version whose body is stored.
+    PutObject(PutObject),
+    /// Deletes an object.
+    DeleteObject {
+        /// Where.
+        bucket: BucketId,
+        /// Which.
+        key: Bytes,
+        /// Under which condition.
+        condition: DeleteCondition,
+    },
+    /// Begins a multipart upload.
+    CreateUpload(CreateUpload),
+    /// Makes a part whose body is stored.
+    PutPart(PutPart),
+    /// Makes an object of the parts of an upload.
+    CompleteUpload(CompleteUpload),
+    /// Drops an upload and its parts.
+    AbortUpload {
+        /// Where.
+        bucket: BucketId,
+        /// Which key.
+        key: Bytes,
+        /// Which upload.
+        upload: WriteId,
+    },
+    /// The shard of a position is where it should be.
+    ShardHome {
+        /// Which chunk.
+        chunk: ChunkId,
+        /// Which position.
+        position: u8,
+        /// The drive that holds it, by the placement table.
+        drive: DriveId,
+        /// The directory that holds it: a drive replaced meanwhile does not.
+        store: StoreId,
+    },
+    /// The shards of an item of garbage are gone (or, of an upload, its parts
+    /// are to be listed as garbage themselves); forgets the rows. Answers
+    /// [`crate::Reply::More`] while rows are left.
+    ForgetGarbage {
+        /// Which.
+        item: GarbageItem,
+    },
+}
+
+/// What a new site begins with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SiteSeed {
+    /// Its number.
+    pub site: SiteId,
+    /// Its name.
+    pub name: String,
+    /// The certificate authority's certificate, PEM.
+    pub ca_certificate: String,
+    /// Sealed secrets (`SiteRecord`).
+    pub sealed_secrets: Bytes,
+    /// Its first nodes, in order of their numbers, from 1.
+    pub nodes: Vec<NodeRecord>,
+}
+
+/// A new user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateUser {
+    /// Unique.
+    pub name: String,
+    /// For people.
+    pub email: String,
+    /// The first access key.
+    pub key: NewKey,
+}
+
+/// A new access key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewKey {
+    /// Its text, made at random by the sender.
+    pub access_key: String,
+    /// The secret, sealed by the site key.
+    pub sealed_secret: Bytes,
+}
+
+/// A body that is stored: in the command itself, or in chunks that are durable
+/// already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Written {
+    /// Sealed by the site key.
+    Inline(Bytes),
+    /// The chunks of a write, in order.
+    Chunks {
+        /// Which write.
+        write: WriteId,
+        /// Its chunks.
+        chunks: Vec<ChunkRecord>,
+        /// The epoch that the drives were chosen under.
+        epoch: u64,
+    },
+}
+
+/// A condition of a write on the object that is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WriteCondition {
+    /// The object must be there with one of these tags; an empty list: with any.
+    pub if_match: Option<Vec<ETag>>,
+    /// The object must not be there with one of these tags; an empty list: not
+    /// at all.
+    pub if_none_match: Option<Vec<ETag>>,
+}
+
+/// A condition of a deletion. A deletion of what is not there succeeds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeleteCondition {
+    /// The object, if there, must have one of these tags; an empty list: any.
+    pub if_match: Option<Vec<ETag>>,
+}
+
+/// A new version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PutObject {
+    /// Where.
+    pub bucket: BucketId,
+    /// Its key.
+    pub key: Bytes,
+    /// Who writes it.
+    pub owner: UserId,
+    /// Bytes.
+    pub size: u64,
+    /// Entity tag.
+    pub etag: ETag,
+    /// The client's checksum.
+    pub checksum: Option<Checksum>,
+    /// What else the client said.
+    pub attributes: Attributes,
+    /// The bytes.
+    pub body: Written,
+    /// Under which condition.
+    pub condition: WriteCondition,
+}
+
+/// A new upload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateUpload {
+    /// Where.
+    pub bucket: BucketId,
+    /// Its key.
+    pub key: Bytes,
+    /// Its id.
+    pub upload: WriteId,
+    /// Who begins it.
+    pub owner: UserId,
+    /// What the object will carry.
+    pub attributes: Attributes,
+    /// The checksum asked for: the algorithm, and whether it is to be over the
+    /// full object.
+    pub checksum: Option<(ChecksumAlgorithm, bool)>,
+}
+
+/// A new part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PutPart {
+    /// Where.
+    pub bucket: BucketId,
+    /// Its key.
+    pub key: Bytes,
+    /// The upload.
+    pub upload: WriteId,
+    /// From 1 to 10,000.
+    pub number: u16,
+    /// Bytes.
+    pub size: u64,
+    /// MD5 of the bytes.
+    pub md5: [u8; 16],
+    /// The client's checksum.
+    pub checksum: Option<Checksum>,
+    /// The bytes.
+    pub body: Written,
+}
+
+/// The end of an upload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompleteUpload {
+    /// Where.
+    pub bucket: BucketId,
+    /// Its key.
+    pub key: Bytes,
+    /// The upload.
+    pub upload: WriteId,
+    /// The parts that the object is made of: number and MD5, in order.
+    pub parts: Vec<(u16, [u8; 16])>,
+    /// The object's tag, computed from the list.
+    pub etag: ETag,
+    /// The object's checksum, computed from the parts'.
+    pub checksum: Option<Checksum>,
+    /// Under which condition.
+    pub condition: WriteCondition,
+    /// The smallest size of a part before the last, in bytes.
+    pub part_bytes_min: u64,
+}

@@ -1,0 +1,85 @@
+//! What each command does. A command that is rejected must not have written:
+//! check everything, then write.
+
+mod bucket;
+mod garbage;
+mod object;
+mod people;
+mod session;
+mod topology;
+mod upload;
+
+use crate::codec::{decode, encode};
+use crate::command::Command;
+use crate::execute::{ExecuteError, Stamps};
+use crate::keys;
+use crate::overlay::Overlay;
+use crate::record::CounterRecord;
+use crate::reply::{MalformedCommand, Outcome, Rejection};
+use crate::view::View;
+
+type Decided = Result<Outcome, ExecuteError>;
+
+/// The most characters of a name, an address or a path that a record keeps.
+const TEXT_MAX: usize = 1024;
+
+pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+    match command {
+        Command::InitSite(seed) => topology::init_site(seed, stamps, rows),
+        Command::AddNode { node } => topology::add_node(node, rows),
+        Command::ReportNode { id, node } => topology::report_node(*id, node, rows),
+        Command::AddDrive { node, store, weight, path } => topology::add_drive(*node, *store, *weight, path, rows),
+        Command::ReplaceDrive { drive, store, path } => topology::replace_drive(*drive, *store, path, rows),
+        Command::SetTable { table, replaces } => topology::set_table(table, *replaces, rows),
+        Command::OpenSession { node, nonce, takes_over } => {
+            session::open(*node, *nonce, *takes_over, stamps.timestamp(), rows)
+        }
+        Command::EndSession { session } => session::end(*session, rows),
+        Command::CreateUser(user) => people::create_user(user, stamps.timestamp(), rows),
+        Command::DeleteUser { user } => people::delete_user(*user, rows),
+        Command::CreateKey { user, key } => people::create_key(*user, key, stamps.timestamp(), rows),
+        Command::DeleteKey { access_key } => people::delete_key(access_key, rows),
+        Command::SetKeyEnabled { access_key, enabled } => people::set_key_enabled(access_key, *enabled, rows),
+        Command::CreateBucket { name, owner, limit } => bucket::create(name, *owner, *limit, stamps.timestamp(), rows),
+        Command::DeleteBucket { name, id } => bucket::delete(name, *id, stamps, rows),
+        Command::PutObject(put) => object::put(put, stamps, rows),
+        Command::DeleteObject { bucket, key, condition } => object::delete(*bucket, key, condition, stamps, rows),
+        Command::CreateUpload(create) => upload::create(create, stamps.timestamp(), rows),
+        Command::PutPart(part) => upload::put_part(part, stamps, rows),
+        Command::CompleteUpload(complete) => upload::complete(complete, stamps, rows),
+        Command::AbortUpload { bucket, key, upload } => upload::abort(*bucket, key, *upload, stamps, rows),
+        Command::ShardHome { chunk, position, drive, store } => {
+            garbage::shard_home(*chunk, *position, *drive, *store, rows)
+        }
+        Command::ForgetGarbage { item } => garbage::forget(*item, stamps, rows),
+    }
+}
+
+/// The next number of a kind, by the field that counts it.
+fn next_number<T>(rows: &Overlay<'_>, count: impl FnOnce(&mut CounterRecord) -> T) -> Result<T, ExecuteError> {
+    let mut counters = match rows.get(keys::COUNTERS)? {
+        Some(bytes) => decode("counters", &bytes)?,
+        None => CounterRecord::default(),
+    };
+    let number = count(&mut counters);
+    rows.put(keys::COUNTERS, encode(&counters));
+    Ok(number)
+}
+
+fn check_text(text: &str) -> Result<(), Rejection> {
+    match text.len() {
+        1..=TEXT_MAX => Ok(()),
+        _ => Err(Rejection::Malformed(MalformedCommand::TextLength)),
+    }
+}
+
+/// Goes on with a value, or answers with the rejection at once.
+macro_rules! accept {
+    ($value:expr) => {
+        match $value {
+            Ok(value) => value,
+            Err(rejection) => return Ok(Err(rejection)),
+        }
+    };
+}
+use accept;

@@ -1,0 +1,137 @@
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use mucura_types::{BucketId, Timestamp, WriteId};
+
+use crate::codec::encode;
+use crate::command::{CompleteUpload, CreateUpload, PutPart};
+use crate::decide::garbage::{discard, discard_body, discard_upload};
+use crate::decide::object::{check_condition, replace_current, store_body};
+use crate::decide::{Decided, accept};
+use crate::execute::Stamps;
+use crate::keys;
+use crate::overlay::Overlay;
+use crate::query;
+use crate::record::{Body, CompletedRecord, Garbage, GarbageClass, PartRecord, UploadRecord, VersionRecord, VersionSummary};
+use crate::reply::{MalformedCommand, Rejection, Reply};
+
+/// The largest part number (S3, multipart upload limits).
+const PART_NUMBER_MAX: u16 = 10_000;
+/// The largest object, bytes (S3, multipart upload limits).
+const OBJECT_BYTES_MAX: u64 = 50 << 40;
+
+pub(super) fn create(create: &CreateUpload, now: Timestamp, rows: &Overlay<'_>) -> Decided {
+    if !query::bucket_exists(rows, create.bucket)? {
+        return Ok(Err(Rejection::NoSuchBucket));
+    }
+    let record = UploadRecord {
+        created: now,
+        owner: create.owner,
+        attributes: create.attributes.clone(),
+        checksum: create.checksum,
+    };
+    rows.put(keys::upload(create.bucket, &create.key, create.upload), encode(&record));
+    Ok(Ok(Reply::Done))
+}
+
+pub(super) fn put_part(part: &PutPart, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+    if part.number == 0 || part.number > PART_NUMBER_MAX {
+        return Ok(Err(Rejection::Malformed(MalformedCommand::PartNumber)));
+    }
+    if query::upload(rows, part.bucket, &part.key, part.upload)?.is_none() {
+        return Ok(Err(Rejection::NoSuchUpload));
+    }
+    let body = accept!(store_body(&part.body, part.size, rows)?);
+    if let Some(old) = query::part(rows, part.upload, part.number)? {
+        discard_body(&old.body, GarbageClass::AtOnce, stamps, rows);
+    }
+    let record = PartRecord {
+        size: part.size,
+        md5: part.md5,
+        modified: stamps.timestamp(),
+        checksum: part.checksum.clone(),
+        body,
+    };
+    rows.put(keys::part(part.upload, part.number), encode(&record));
+    Ok(Ok(Reply::Done))
+}
+
+pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+    let Some(upload) = query::upload(rows, complete.bucket, &complete.key, complete.upload)? else {
+        return repeated(complete, rows);
+    };
+    if complete.parts.is_empty() || !complete.parts.is_sorted_by(|a, b| a.0 < b.0) {
+        return Ok(Err(Rejection::InvalidPartOrder));
+    }
+    let mut size = 0u64;
+    for (place, (number, md5)) in complete.parts.iter().enumerate() {
+        let part = match query::part(rows, complete.upload, *number)? {
+            Some(part) if part.md5 == *md5 => part,
+            _ => return Ok(Err(Rejection::InvalidPart { number: *number })),
+        };
+        if part.size < complete.part_bytes_min && place + 1 < complete.parts.len() {
+            return Ok(Err(Rejection::PartTooSmall { number: *number, size: part.size }));
+        }
+        size = size.saturating_add(part.size);
+    }
+    if size > OBJECT_BYTES_MAX {
+        return Ok(Err(Rejection::ObjectTooLarge));
+    }
+    accept!(check_condition(&complete.condition, complete.bucket, &complete.key, rows)?);
+
+    // Nothing may be rejected from here on. What was not chosen goes; the rows
+    // of the others become the version's list.
+    let chosen: BTreeSet<u16> = complete.parts.iter().map(|(number, _)| *number).collect();
+    for (number, part) in query::parts_of_upload(rows, complete.upload, 0, usize::MAX)? {
+        if !chosen.contains(&number) {
+            rows.delete(keys::part(complete.upload, number));
+            discard_body(&part.body, GarbageClass::AtOnce, stamps, rows);
+        }
+    }
+    replace_current(complete.bucket, &complete.key, stamps, rows)?;
+    let order = stamps.order();
+    let version = VersionRecord {
+        summary: VersionSummary {
+            delete_marker: false,
+            null: true,
+            size,
+            etag: complete.etag,
+            modified: order.time.timestamp(),
+            owner: upload.owner,
+            checksum: complete.checksum.clone(),
+        },
+        body: Body::Parts(complete.upload),
+        attributes: upload.attributes,
+    };
+    rows.put(keys::version(complete.bucket, &complete.key, order), encode(&version));
+    rows.delete(keys::upload(complete.bucket, &complete.key, complete.upload));
+    let completed = CompletedRecord {
+        bucket: complete.bucket,
+        key: complete.key.clone(),
+        order,
+        etag: complete.etag,
+        checksum: complete.checksum.clone(),
+    };
+    rows.put(keys::completed(complete.upload), encode(&completed));
+    discard(GarbageClass::Tombstone, Garbage::Completed(complete.upload), stamps, rows);
+    Ok(Ok(Reply::Completed { order, etag: complete.etag, checksum: complete.checksum.clone() }))
+}
+
+/// A Complete of an upload that is over: the same answer if it asks the same.
+fn repeated(complete: &CompleteUpload, rows: &Overlay<'_>) -> Decided {
+    match query::completed_upload(rows, complete.upload)? {
+        Some(done) if done.bucket == complete.bucket && done.key == complete.key && done.etag == complete.etag => {
+            Ok(Ok(Reply::Completed { order: done.order, etag: done.etag, checksum: done.checksum }))
+        }
+        _ => Ok(Err(Rejection::NoSuchUpload)),
+    }
+}
+
+pub(super) fn abort(bucket: BucketId, key: &Bytes, upload: WriteId, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+    if query::upload(rows, bucket, key, upload)?.is_none() {
+        return Ok(Err(Rejection::NoSuchUpload));
+    }
+    rows.delete(keys::upload(bucket, key, upload));
+    discard_upload(upload, stamps, rows);
+    Ok(Ok(Reply::Done))
+}
