@@ -1,0 +1,149 @@
+use prometheus::{IntGauge, IntGaugeVec, Registry};
+
+use crate::define;
+
+/// How a node stands at the moment of a scrape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeSample {
+    /// The program's version.
+    pub version: String,
+    /// Whether it takes part: its metadata can be read and its drives work.
+    pub ready: bool,
+    /// Its metadata log; none while that does not run.
+    pub raft: Option<RaftSample>,
+    /// Its own drives.
+    pub drives: Vec<DriveSample>,
+    /// Bytes of upload and download buffers in use.
+    pub buffers_used_bytes: u64,
+    /// Bytes of buffers there are.
+    pub buffers_bytes: u64,
+    /// Other nodes of the site that are known.
+    pub peers_known: u64,
+    /// Other nodes with a connection that is up.
+    pub peers_connected: u64,
+    /// Stripes of the site with a shard missing or not at its place; none if
+    /// that is not known now.
+    pub stripes_at_risk: Option<u64>,
+}
+
+/// The metadata log of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RaftSample {
+    /// Whether this node leads.
+    pub leads: bool,
+    /// The term.
+    pub term: u64,
+    /// The last entry in the log.
+    pub last_log: u64,
+    /// The last entry that is known to be on a majority.
+    pub committed: u64,
+    /// The last entry in the state.
+    pub applied: u64,
+    /// The last entry in the newest snapshot.
+    pub snapshot: u64,
+}
+
+/// One drive of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DriveSample {
+    /// Its number, or its path while it has none.
+    pub drive: String,
+    /// Whether it is in service.
+    pub online: bool,
+    /// Bytes of its file system.
+    pub total_bytes: u64,
+    /// Bytes that may still be written.
+    pub free_bytes: u64,
+}
+
+/// Gauges that are set when they are asked for.
+pub(crate) struct NodeGauges {
+    info: IntGaugeVec,
+    ready: IntGauge,
+    raft_leads: IntGauge,
+    raft_term: IntGauge,
+    raft_index: IntGaugeVec,
+    drive_online: IntGaugeVec,
+    drive_total: IntGaugeVec,
+    drive_free: IntGaugeVec,
+    buffers_used: IntGauge,
+    buffers: IntGauge,
+    peers: IntGaugeVec,
+    at_risk: IntGaugeVec,
+}
+
+impl NodeGauges {
+    pub(crate) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let one = |name, help| define::gauge(registry, name, help);
+        let many = |name, help, label| define::gauges(registry, name, help, &[label]);
+        Ok(Self {
+            info: many("mucura_node_info", "1; the label is the version of the program.", "version")?,
+            ready: one("mucura_node_ready_state", "1 if the node is ready, 0 if not.")?,
+            raft_leads: one("mucura_raft_leader_state", "1 if the node leads the metadata log, 0 if not.")?,
+            raft_term: one("mucura_raft_term", "Term of the metadata log.")?,
+            raft_index: many(
+                "mucura_raft_index",
+                "Index in the metadata log: last entry, committed, applied, newest snapshot.",
+                "kind",
+            )?,
+            drive_online: many(
+                "mucura_drive_online_state",
+                "1 if the drive is in service, 0 if not.",
+                "drive",
+            )?,
+            drive_total: many("mucura_drive_size_bytes", "Bytes of the drive's file system.", "drive")?,
+            drive_free: many("mucura_drive_free_bytes", "Bytes that may still be written.", "drive")?,
+            buffers_used: one("mucura_buffers_used_bytes", "Bytes of transfer buffers in use.")?,
+            buffers: one("mucura_buffers_size_bytes", "Bytes of transfer buffers there are.")?,
+            peers: many("mucura_mesh_peers", "Other nodes: known, and connected.", "state")?,
+            // A vector without labels: it shows nothing while nothing is known.
+            at_risk: define::gauges(
+                registry,
+                "mucura_site_at_risk_stripes",
+                "Stripes of the site with a shard missing or not at its place.",
+                &[],
+            )?,
+        })
+    }
+
+    pub(crate) fn set(&self, now: &NodeSample) {
+        self.info.reset();
+        self.info.with_label_values(&[now.version.as_str()]).set(1);
+        self.ready.set(i64::from(now.ready));
+        self.raft_index.reset();
+        let raft = now.raft.unwrap_or_default();
+        self.raft_leads.set(i64::from(raft.leads));
+        self.raft_term.set(gauge(raft.term));
+        if now.raft.is_some() {
+            for (kind, index) in [
+                ("last_log", raft.last_log),
+                ("committed", raft.committed),
+                ("applied", raft.applied),
+                ("snapshot", raft.snapshot),
+            ] {
+                self.raft_index.with_label_values(&[kind]).set(gauge(index));
+            }
+        }
+        for gauges in [&self.drive_online, &self.drive_total, &self.drive_free] {
+            gauges.reset();
+        }
+        for drive in &now.drives {
+            let label = [drive.drive.as_str()];
+            self.drive_online.with_label_values(&label).set(i64::from(drive.online));
+            self.drive_total.with_label_values(&label).set(gauge(drive.total_bytes));
+            self.drive_free.with_label_values(&label).set(gauge(drive.free_bytes));
+        }
+        self.buffers_used.set(gauge(now.buffers_used_bytes));
+        self.buffers.set(gauge(now.buffers_bytes));
+        self.peers.with_label_values(&["known"]).set(gauge(now.peers_known));
+        self.peers.with_label_values(&["connected"]).set(gauge(now.peers_connected));
+        self.at_risk.reset();
+        if let Some(stripes) = now.stripes_at_risk {
+            self.at_risk.with_label_values::<&str>(&[]).set(gauge(stripes));
+        }
+    }
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
