@@ -1,0 +1,133 @@
+"""Users, their keys, and what belongs to whom."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.clients import boto3_client
+from harness.demo import Demo
+from harness.errors import refused
+from harness.site import Keys, Site
+
+
+@pytest.fixture
+def new_user(demo: Demo, request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    count = 0
+
+    def make() -> dict[str, str]:
+        nonlocal count
+        count += 1
+        return demo.ctl().create_user(f"u{count}-{abs(hash(request.node.name)) % 10**8}")
+
+    return make
+
+
+def client_of(site: Site, user: dict[str, str], node: int = 0) -> Any:
+    return boto3_client(dataclasses.replace(site, keys=Keys(user["access_key"], user["secret_key"])), node)
+
+
+def test_a_new_user_can_work_at_once_through_every_node(site: Site, new_user: Any) -> None:
+    user = new_user()
+    for node in range(len(site.endpoints)):
+        s3 = client_of(site, user, node)
+        name = f"own-{user['name']}-{node}"
+        s3.create_bucket(Bucket=name)
+        s3.put_object(Bucket=name, Key="k", Body=b"x")
+        assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"x"
+
+
+def test_what_belongs_to_another_is_denied(site: Site, s3: Any, bucket: str, new_user: Any) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"secret")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="u")["UploadId"]
+    other = client_of(site, new_user())
+    own = f"{bucket}-others"
+    other.create_bucket(Bucket=own)
+    name = {"Bucket": bucket, "Key": "k"}
+    for call in (
+        lambda: other.get_object(**name),
+        lambda: other.put_object(**name, Body=b"x"),
+        lambda: other.delete_object(**name),
+        lambda: other.list_objects_v2(Bucket=bucket),
+        lambda: other.list_objects(Bucket=bucket),
+        lambda: other.delete_bucket(Bucket=bucket),
+        lambda: other.get_bucket_location(Bucket=bucket),
+        lambda: other.list_multipart_uploads(Bucket=bucket),
+        lambda: other.create_multipart_upload(**name),
+        lambda: other.upload_part(Bucket=bucket, Key="u", UploadId=upload, PartNumber=1, Body=b"x"),
+        lambda: other.list_parts(Bucket=bucket, Key="u", UploadId=upload),
+        lambda: other.abort_multipart_upload(Bucket=bucket, Key="u", UploadId=upload),
+        lambda: other.copy_object(Bucket=own, Key="stolen", CopySource=name),
+        lambda: other.copy_object(**name, CopySource={"Bucket": own, "Key": "k"}),
+        lambda: other.get_object(Bucket=bucket, Key="no-such-key"),
+    ):
+        with refused("AccessDenied", 403):
+            call()
+    with refused("403", 403):
+        other.head_object(**name)
+    with refused("403", 403):
+        other.head_bucket(Bucket=bucket)
+    assert bucket not in [row["Name"] for row in other.list_buckets()["Buckets"]]
+    assert s3.get_object(**name)["Body"].read() == b"secret"
+    answer = _delete_many(other, bucket)
+    assert answer in ("AccessDenied", "per key"), answer
+    assert s3.get_object(**name)["Body"].read() == b"secret"
+
+
+def _delete_many(other: Any, bucket: str) -> str:
+    """AWS denies the whole or each key."""
+    try:
+        rows = other.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k"}]})
+    except other.exceptions.ClientError as error:
+        return str(error.response["Error"]["Code"])
+    denied = [row["Code"] for row in rows.get("Errors", [])] == ["AccessDenied"]
+    return "per key" if denied and "Deleted" not in rows else f"{rows}"
+
+
+def test_a_name_taken_by_another_is_taken(site: Site, bucket: str, new_user: Any) -> None:
+    with refused("BucketAlreadyExists", 409):
+        client_of(site, new_user()).create_bucket(Bucket=bucket)
+
+
+def test_a_disabled_key_is_refused_at_once(site: Site, demo: Demo, new_user: Any) -> None:
+    user = new_user()
+    client_of(site, user).list_buckets()
+    demo.ctl().run("key", "disable", user["access_key"])
+    for node in range(len(site.endpoints)):
+        with refused("InvalidAccessKeyId", 403):
+            client_of(site, user, node).list_buckets()
+
+
+def test_a_user_has_several_keys_until_they_are_deleted(site: Site, demo: Demo, new_user: Any) -> None:
+    user = new_user()
+    second = demo.ctl().json("key", "create", user["name"])
+    assert client_of(site, second).list_buckets()["Owner"]["ID"] == client_of(site, user).list_buckets()["Owner"]["ID"]
+    listed = {row["access_key"] for row in demo.ctl().json("key", "list", user["name"])}
+    assert {user["access_key"], second["access_key"]} <= listed
+    assert user["secret_key"] not in demo.ctl().run("key", "list", user["name"], "--json")
+    demo.ctl().run("key", "delete", user["access_key"])
+    with refused("InvalidAccessKeyId", 403):
+        client_of(site, user).list_buckets()
+    client_of(site, second).list_buckets()
+
+
+def test_a_deleted_user_is_gone(site: Site, demo: Demo, new_user: Any) -> None:
+    user = new_user()
+    assert user["name"] in [row["name"] for row in demo.ctl().json("user", "list")]
+    demo.ctl().run("user", "delete", user["name"])
+    assert user["name"] not in [row["name"] for row in demo.ctl().json("user", "list")]
+    with refused("InvalidAccessKeyId", 403):
+        client_of(site, user).list_buckets()
+
+
+def test_no_secret_lies_open_on_disk(site: Site, demo: Demo, new_user: Any, s3: Any, bucket: str) -> None:
+    user = new_user()
+    marker = b"inline body that must be sealed in the log 5f1c"
+    s3.put_object(Bucket=bucket, Key="k", Body=marker)
+    for node in range(demo.nodes):
+        for path in demo.path(node).glob("**/*"):
+            if path.is_file():
+                data = path.read_bytes()
+                assert user["secret_key"].encode() not in data, path
+                assert marker not in data, path

@@ -1,0 +1,1 @@
+"""What the black-box suites share: sites to test, clients, workloads, faults."""

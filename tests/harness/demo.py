@@ -1,0 +1,248 @@
+"""`mucura demo` as real processes: start, kill, restart and end them."""
+
+import json
+import os
+import random
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from . import layout, processes
+from .ctl import Ctl
+from .wire import get
+from .site import Keys, Site, host_and_port
+from .waiting import wait_for
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+READY_S = 60.0
+PORTS_KEPT_FREE = 16
+
+
+def binary(name: str) -> Path:
+    """A program of ours, as `tests/run` builds it."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+    return Path(os.environ.get("MUCURA_BIN_DIR", target / "release")) / name
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row on which nobody listens."""
+    for _ in range(200):
+        first = random.randrange(20_000, 30_000)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise RuntimeError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+class Demo:
+    """One site on this machine, in its own folder and on its own ports."""
+
+    def __init__(self, root: Path, nodes: int = 3, drives: int = 2, environment: dict[str, str] | None = None):
+        self.root = root
+        self.nodes = nodes
+        self.environment = {**os.environ, **(environment or {})}
+        self._arguments = ["--nodes", str(nodes), "--drives", str(drives), "--s3-port", str(free_ports(PORTS_KEPT_FREE))]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starters: list[subprocess.Popen[bytes]] = []
+        self._described: dict[str, Any] = {}
+        self.root.mkdir(parents=True, exist_ok=True)
+
+    # Life of the whole site.
+
+    def start(self) -> "Demo":
+        """Starts every node and waits until the demo says that it is ready."""
+        command = [str(binary("mucura")), "demo", "--json", "--dir", str(self.root), *self._arguments]
+        with self._log("demo") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.environment,
+                start_new_session=True,
+            )
+        self._described = json.loads(self._first_line(READY_S))
+        return self
+
+    def _first_line(self, deadline_s: float) -> bytes:
+        assert self._process is not None and self._process.stdout is not None
+        end = time.monotonic() + deadline_s
+        line = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(max(0.0, end - time.monotonic())):
+                    raise AssertionError(f"the demo is not ready within {deadline_s} s\n{self.log_tail()}")
+                byte = os.read(self._process.stdout.fileno(), 1)
+                if not byte:
+                    raise AssertionError(f"the demo ended with {self._process.wait()}\n{self.log_tail()}")
+                line += byte
+        return line
+
+    def stop(self) -> None:
+        """Ends the demo in an orderly way, and makes sure that its nodes ended with it."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(30)
+            wait_for(lambda: not self.running(), 20, "all nodes end with the demo")
+        finally:
+            self.kill_all()
+
+    def kill_all(self) -> None:
+        """SIGKILL for the demo and every node, at once."""
+        pids = [pid for pid in (self.pid(node) for node in range(self.nodes)) if pid is not None]
+        if self._process is not None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self._process.wait(30)
+            self._process = None
+        for pid in pids:
+            processes.kill(pid)
+        for starter in self._starters:
+            if starter.poll() is None:
+                starter.kill()
+            starter.wait(30)
+        self._starters.clear()
+        wait_for(lambda: not any(processes.alive(pid) for pid in pids), 20, "killed nodes are gone")
+
+    # One node, counted from 0.
+
+    def kill(self, node: int) -> None:
+        """SIGKILL, and waits until the process is gone."""
+        pid = self.pid(node)
+        if pid is not None:
+            processes.kill(pid)
+            wait_for(lambda: not processes.alive(pid), 20, f"node {node} is gone")
+
+    def terminate(self, node: int) -> None:
+        """An orderly shutdown of one node."""
+        pid = self.pid(node)
+        assert pid is not None, f"node {node} does not run"
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not processes.alive(pid), 30, f"node {node} has shut down")
+
+    def start_node(self, node: int, ready_s: float = READY_S) -> None:
+        """Starts a node that was killed, and waits until it is ready."""
+        self.launch_node(node)
+        wait_for(lambda: self.ready(node), ready_s, f"node {node} is ready again")
+
+    def launch_node(self, node: int) -> "subprocess.Popen[bytes]":
+        """Starts a node without waiting for it. Whether the starter stays or
+        returns once the node runs is its own affair."""
+        number = str(node + layout.FIRST_NODE)
+        command = [str(binary("mucura")), "demo-node", number, "start", "--dir", str(self.root)]
+        with self._log(f"demo-node-{number}") as log:
+            starter = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.environment,
+                start_new_session=True,
+            )
+        self._starters.append(starter)
+        return starter
+
+    def pid(self, node: int) -> int | None:
+        """The process of a node, whoever started it; none if it is down."""
+        if not self._described:
+            return None
+        return processes.listener(host_and_port(self.endpoints[node])[1])
+
+    def running(self) -> list[int]:
+        return [node for node in range(self.nodes) if self.pid(node) is not None]
+
+    def ready(self, node: int) -> bool:
+        """Whether the node takes part: it answers for itself."""
+        return get(f"{self.admin[node]}/health/ready", timeout_s=2).status == 200
+
+    def path(self, node: int) -> Path:
+        return layout.node_dir(self.root, node)
+
+    # What it said of itself.
+
+    @property
+    def endpoints(self) -> list[str]:
+        return list(self._described["endpoints"])
+
+    @property
+    def admin(self) -> list[str]:
+        return list(self._described["admin"])
+
+    @property
+    def keys(self) -> Keys:
+        return Keys(self._described["access_key"], self._described["secret_key"])
+
+    @property
+    def described(self) -> dict[str, Any]:
+        return dict(self._described)
+
+    def site(self) -> Site:
+        return Site(tuple(self.endpoints), self.keys, self._described["region"])
+
+    def ctl(self, node: int | None = None) -> Ctl:
+        """`mucuractl`, asking `node`, or the first one that runs."""
+        asked = node if node is not None else (self.running() or [0])[0]
+        return Ctl(binary("mucuractl"), self.admin[asked], self.keys)
+
+    def status(self) -> dict[str, Any]:
+        return self.ctl().status()
+
+    def leader(self) -> int:
+        """The node that leads, counted from 0."""
+
+        def known() -> int | None:
+            return leader_index(self.status())
+
+        found = wait_for(lambda: (known() is not None and (known(),)), 20, "a leader is known")
+        assert found and found[0] is not None
+        return found[0]
+
+    def wait_until_whole(self, deadline_s: float = 120) -> None:
+        """Until no stripe is at risk any more."""
+        wait_for(lambda: self.status()["stripes_at_risk"] == 0, deadline_s, "no stripe is at risk", poll_s=0.5)
+
+    # Logs.
+
+    def _log(self, name: str) -> Any:
+        folder = self.root / "harness-logs"
+        folder.mkdir(exist_ok=True)
+        return (folder / f"{name}.log").open("ab")
+
+    def log_tail(self, lines: int = 30) -> str:
+        """The end of every log, for the report of a failed test."""
+        tails = []
+        for path in sorted(self.root.glob("**/*.log"))[:12]:
+            if path.is_file() and path.stat().st_size:
+                text = path.read_bytes()[-20_000:].decode(errors="replace").splitlines()[-lines:]
+                tails.append("\n".join([f"--- {path}", *text]))
+        return "\n".join(tails)
+
+
+def leader_index(status: dict[str, Any]) -> int | None:
+    """The position of the leader among the status's nodes; `leader` is the
+    leader's number, or its id."""
+    leader = status.get("leader")
+    if leader is None:
+        return None
+    for index, node in enumerate(status["nodes"]):
+        if leader in (node.get("id"), node.get("node"), node.get("name"), node.get("number")):
+            return index
+    return int(leader) - layout.FIRST_NODE if str(leader).isdigit() else None

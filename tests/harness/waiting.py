@@ -1,0 +1,30 @@
+"""Waiting for a condition, with a deadline. Nothing in the suites sleeps to synchronise."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+POLL_S = 0.1
+
+
+class Late(AssertionError):
+    """The condition did not hold before its deadline."""
+
+
+def wait_for(condition: Callable[[], T], deadline_s: float, what: str, poll_s: float = POLL_S) -> T:
+    """Returns the first true result of `condition`; an exception counts as not yet."""
+    end = time.monotonic() + deadline_s
+    while True:
+        last: object
+        try:
+            result = condition()
+            if result:
+                return result
+            last = result
+        except Exception as error:  # whatever it is, it is part of the message
+            last = error
+        if time.monotonic() >= end:
+            raise Late(f"{what}: not within {deadline_s} s; last: {last!r}")
+        time.sleep(poll_s)
