@@ -37,12 +37,7 @@ pub struct WalOptions {
 
 impl Default for WalOptions {
     fn default() -> Self {
-        Self {
-            segment_bytes: 64 * MIB as u64,
-            spares_max: 2,
-            queue_bytes: 32 << 20,
-            cache_bytes: 64 * MIB,
-        }
+        Self { segment_bytes: 64 * MIB as u64, spares_max: 2, queue_bytes: 32 << 20, cache_bytes: 64 * MIB }
     }
 }
 

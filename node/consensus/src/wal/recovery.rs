@@ -271,7 +271,7 @@ impl Replay<'_> {
             at += BLOCK as u64;
         }
         // Only one frame can have been under way.
-        let reach = (end + frame_bytes_max(segment.capacity)).min(segment.allocated);
+        let reach = end.saturating_add(frame_bytes_max(segment.capacity)).min(segment.allocated);
         let mut tail = vec![0; usize::try_from(reach.saturating_sub(end)).unwrap_or(0)];
         read_exact_at(&*segment.file, &mut tail, end).map_err(WalError::io("read", path))?;
         if tail.iter().any(|byte| *byte != 0) {
