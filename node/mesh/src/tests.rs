@@ -1,0 +1,7 @@
+mod admission;
+mod bulk;
+mod calls;
+mod fixture;
+mod hostile;
+mod join;
+mod liveness;
