@@ -73,6 +73,14 @@ impl DriveIdentity {
         if disk.exists(&dir.join(ID_FILE)).map_err(io("look at"))? {
             return wrong("it is formatted already");
         }
+        // Found out before they are made: the directories that get new names.
+        let mut above = vec![parent(dir)];
+        for path in dir.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+            if disk.exists(path).map_err(io("look at"))? {
+                break;
+            }
+            above.push(parent(path));
+        }
         disk.create_dir_all(dir).map_err(io("make"))?;
         let leaves = leaf_dirs(dir, levels);
         for leaf in &leaves {
@@ -84,16 +92,11 @@ impl DriveIdentity {
         disk.create_dir_all(&quarantine_dir(dir)).map_err(io("make directories in"))?;
         // Names live in the directory above them: sync all that have new ones,
         // and only then say that it is a drive.
-        for level in 0..levels {
-            for parent in leaf_dirs(dir, level) {
-                disk.sync_dir(&parent).map_err(io("sync directories in"))?;
-            }
-        }
+        above.push(dir.to_owned());
+        above.extend((0..levels).flat_map(|level| leaf_dirs(dir, level)));
+        above.iter().try_for_each(|parent| disk.sync_dir(parent)).map_err(io("sync directories of"))?;
         replace_file(disk, &dir.join(ID_FILE), identity.text().as_bytes())
             .map_err(io("write drive id in"))?;
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            disk.sync_dir(parent).map_err(io("sync directory above"))?;
-        }
         Ok(identity)
     }
 
@@ -157,6 +160,15 @@ fn leaf_dirs(dir: &Path, levels: u8) -> Vec<PathBuf> {
     dirs
 }
 
+/// The directory that a name is in.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_owned(),
+        None => path.to_owned(),
+    }
+}
+
 fn hex_byte(byte: u8) -> String {
     format!("{byte:02x}")
 }
@@ -215,7 +227,7 @@ mod tests {
         assert_eq!(
             text,
             "mucura drive, format 1\nsite 3\ndrive 12\nstore abababababababababababababababab\nlevels 1\n\
-             check ?\n"
+             check 9f6ef5ba3f0b346965993e75d179b2d989facc4ac2fbefafe5abfbd55866eed0\n"
         );
         assert_eq!(DriveIdentity::parse(&text), Some(identity));
     }

@@ -71,23 +71,26 @@ impl Volume {
     }
 
     fn open_afresh(&self, shard: ShardName, entry: Entry) -> Result<OpenShard, ChunkError> {
-        let reader = ShardReader::open(&*self.disk, &self.path(shard), shard)
-            .map_err(|fault| self.not_readable(shard, entry, fault))?;
+        let reader = self.open_proven(shard, entry.proven);
+        let reader = reader.map_err(|fault| self.not_readable(shard, entry, fault))?;
         if !entry.proven {
-            self.settle(shard, &reader)?;
             self.inventory().prove(shard, entry.stamp);
         }
         Ok(OpenShard { shard, stamp: entry.stamp, reader: Arc::new(reader) })
     }
 
-    /// Makes a shard that was found whole also durable, where it may not be.
-    pub(crate) fn settle(&self, shard: ShardName, reader: &ShardReader) -> Result<(), ChunkError> {
-        if self.unsynced_start {
-            reader.sync().map_err(|error| self.disk_error("sync shard", error))?;
-            self.sync_found_dir(self.leaf(shard))
-                .map_err(|error| self.disk_error("sync directory", error))?;
+    /// Opens a file. Unless it was known (`proven`) to be a whole shard on
+    /// stable storage, it is after this.
+    pub(crate) fn open_proven(&self, shard: ShardName, proven: bool) -> Result<ShardReader, ReadFault> {
+        let reader = ShardReader::open(&*self.disk, &self.path(shard), shard)?;
+        if !proven {
+            reader.check_unsynced()?;
+            if self.unsynced_start {
+                reader.sync()?;
+                self.sync_found_dir(self.leaf(shard))?;
+            }
         }
-        Ok(())
+        Ok(reader)
     }
 
     /// Whether the drive holds the shard, whole.

@@ -7,6 +7,7 @@ use mucura_runtime::{Disk, File, OpenMode, read_exact_at};
 use mucura_types::HASH_GROUP_BYTES;
 
 use crate::shard::{HASH_BYTES, HEADER_BYTES_MAX, ShardHeader, ShardName};
+use crate::shard_file::TRUSTED_BY_READING_BYTES;
 use crate::trailer::FileLayout;
 
 const GROUP: u64 = HASH_GROUP_BYTES as u64;
@@ -77,6 +78,16 @@ impl ShardReader {
     /// Makes the contents survive a power cut, if they do not yet.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync()
+    }
+
+    /// Checks what a trailer alone does not prove of a file that was found
+    /// after an unclean stop: the system may have written it before the cells.
+    pub(crate) fn check_unsynced(&self) -> Result<(), ReadFault> {
+        if self.layout.shard_len > TRUSTED_BY_READING_BYTES {
+            return Ok(());
+        }
+        let mut memory = vec![0; index(self.layout.shard_len)];
+        self.read(&(0..self.layout.shard_len), &mut memory).map(drop)
     }
 
     /// Reads every group that `range` touches into the front of `memory` and

@@ -7,7 +7,7 @@ use mucura_runtime::{Blocking, OpenMode};
 use crate::error::ChunkError;
 use crate::shard::{ShardHeader, ShardName};
 use crate::shard_file::{ShardFile, WriteFault};
-use crate::shard_reader::{ReadFault, ShardReader};
+use crate::shard_reader::ReadFault;
 use crate::trailer::FileLayout;
 use crate::volume::Volume;
 
@@ -177,12 +177,11 @@ fn give_up(volume: &Volume, op: &str, fault: WriteFault) -> ChunkError {
 /// Something has the (claimed) name already: removes it, unless it is the shard.
 fn make_way(volume: &Volume, header: &ShardHeader) -> Result<(), ChunkError> {
     let shard = header.shard;
-    match ShardReader::open(&*volume.disk, &volume.path(shard), shard) {
+    let proven = volume.inventory().get(shard).is_some_and(|entry| entry.proven);
+    match volume.open_proven(shard, proven) {
         Ok(reader) if reader.header() == header => {
-            volume.settle(shard, &reader)?;
-            let mut inventory = volume.inventory();
-            if inventory.get(shard).is_none_or(|entry| !entry.proven) {
-                inventory.insert(shard, true);
+            if !proven {
+                volume.inventory().insert(shard, true);
             }
             Err(ChunkError::Exists { shard })
         }
