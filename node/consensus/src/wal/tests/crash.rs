@@ -104,8 +104,8 @@ async fn live(wal: &Wal, history: &mut History, choices: &mut Choices, steps: u6
                 history.acknowledge_all();
             }
             1 if !model.entries.is_empty() => {
-                let keep =
-                    model.entries.len() - 1 - choices.below(3.min(model.entries.len() as u64)) as usize;
+                let count = model.entries.len() as u64;
+                let keep = usize::try_from(count - 1 - choices.below(count.min(3))).unwrap();
                 model.entries.truncate(keep);
                 let after = model.next().checked_sub(1);
                 history.states.push(model);
