@@ -22,8 +22,10 @@ use crate::shared::Shared;
 use crate::tls::ALPN_JOIN;
 use crate::{join, serve};
 
-/// Connections that are shaking hands, or joining, at once.
+/// Connections that are shaking hands at once.
 const NEWCOMERS_MAX: usize = 64;
+/// Machines that are joining at once.
+const JOINERS_MAX: usize = 8;
 /// How often the connections are looked at for signs of life.
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
 
@@ -31,6 +33,8 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(500);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let _stopped = shared.stopped.clone().drop_guard();
     let newcomers = Arc::new(Semaphore::new(NEWCOMERS_MAX));
+    // Apart, so that strangers do not keep nodes out.
+    let joiners = Arc::new(Semaphore::new(JOINERS_MAX));
     let mut tasks = JoinSet::new();
     let mut sample = interval(SAMPLE_EVERY);
     sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -39,7 +43,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             incoming = shared.endpoint.accept() => {
                 let Some(incoming) = incoming else { break };
                 match newcomers.clone().try_acquire_owned() {
-                    Ok(permit) => { tasks.spawn(accept(shared.clone(), incoming, permit)); }
+                    Ok(permit) => {
+                        tasks.spawn(accept(shared.clone(), incoming, permit, joiners.clone()));
+                    }
                     Err(_) => incoming.refuse(),
                 }
             }
@@ -52,7 +58,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn accept(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphorePermit) {
+async fn accept(
+    shared: Arc<Shared>,
+    incoming: Incoming,
+    permit: OwnedSemaphorePermit,
+    joiners: Arc<Semaphore>,
+) {
     let from = incoming.remote_address();
     let config = Arc::new(shared.server_config(from));
     let handshake = async { incoming.accept_with(config)?.await };
@@ -62,7 +73,11 @@ async fn accept(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphoreP
         Ok(Ok(connection)) => connection,
     };
     if protocol(&connection).as_deref() == Some(ALPN_JOIN) {
-        return join::serve(&shared, &connection, permit).await;
+        drop(permit);
+        return match joiners.try_acquire() {
+            Ok(_permit) => join::serve(&shared, &connection).await,
+            Err(_) => connection.close(codes::TOO_MANY, b"too many are joining"),
+        };
     }
     let admitted = timeout(shared.limits.connect_timeout, admit(&shared, &connection)).await;
     let (hello, _listed) = match admitted {
@@ -104,6 +119,8 @@ async fn admit(shared: &Shared, connection: &Connection) -> Result<(Hello, Liste
     };
     let id = shared.connections.insert(live).ok_or(CallError::Busy)?;
     let listed = Listed { connections: shared.connections.clone(), id };
+    // The address book may have changed before it was in the table.
+    check(shared, name, &hello)?;
     let welcome = Welcome {
         version,
         site: shared.site,

@@ -159,7 +159,8 @@ impl Drop for BulkSend {
 
 impl BulkRecv {
     /// The next bytes, as many as came in one piece; none at the end. If it is
-    /// dropped while waiting, nothing is lost.
+    /// dropped while waiting, nothing is lost. Pieces share receive buffers of
+    /// up to 64 KiB: copy what is kept for long.
     ///
     /// # Errors
     /// As [`BulkSend::send`].

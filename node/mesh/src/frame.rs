@@ -69,31 +69,20 @@ pub(crate) async fn read_message(recv: &mut RecvStream, max: usize) -> Result<Ve
 }
 
 /// Reads the rest of a stream, which must be `len` bytes. Memory grows with
-/// what arrives, not with what is announced.
+/// what arrives, not with what is announced; and the bytes are copied, so that
+/// a small message that is kept does not keep a whole receive buffer.
 pub(crate) async fn read_rest(recv: &mut RecvStream, len: usize) -> Result<Bytes, CallError> {
     let mut bufs: [Bytes; 16] = Default::default();
-    let (mut first, mut rest, mut got) = (Bytes::new(), BytesMut::new(), 0);
+    let mut bytes = BytesMut::with_capacity(len.min(64 << 10));
     while let Some(count) = recv.read_chunks(&mut bufs).await.map_err(read_error)? {
-        for chunk in &mut bufs[..count] {
-            let chunk = std::mem::take(chunk);
-            got += chunk.len();
-            if got > len {
+        for chunk in &bufs[..count] {
+            if bytes.len() + chunk.len() > len {
                 return Err(Refused::Malformed.into());
             }
-            // A message that came in one piece is passed on without a copy.
-            if first.is_empty() && rest.is_empty() {
-                first = chunk;
-            } else {
-                rest.extend_from_slice(&std::mem::take(&mut first));
-                rest.extend_from_slice(&chunk);
-            }
+            bytes.extend_from_slice(chunk);
         }
     }
-    match got == len {
-        true if rest.is_empty() => Ok(first),
-        true => Ok(rest.freeze()),
-        false => Err(Refused::Malformed.into()),
-    }
+    if bytes.len() == len { Ok(bytes.freeze()) } else { Err(Refused::Malformed.into()) }
 }
 
 /// Writes a header and what follows it, without copying the latter.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mucura_runtime::Runtime;
 use quinn::{Connection, Endpoint};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::info;
 
@@ -75,7 +74,7 @@ pub async fn join(
 }
 
 /// Serves one request of somebody without a certificate.
-pub(crate) async fn serve(shared: &Shared, connection: &Connection, _permit: OwnedSemaphorePermit) {
+pub(crate) async fn serve(shared: &Shared, connection: &Connection) {
     let from = plain(connection.remote_address());
     let Some(handler) = shared.join_handler() else {
         return connection.close(codes::NOT_A_PEER, b"this node lets nobody in");

@@ -188,6 +188,9 @@ impl Mesh {
         shared.cancel.cancel();
         shared.endpoint.close(codes::SHUTDOWN, b"shutdown");
         shared.tasks.close();
+        // They may well hold this mesh themselves.
+        *shared.service.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *shared.join_handler.write().unwrap_or_else(PoisonError::into_inner) = None;
         let ended = async {
             shared.tasks.wait().await;
             shared.endpoint.wait_idle().await;

@@ -6,7 +6,7 @@ use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{debug, error};
+use tracing::{Instrument as _, Span, debug, error, info_span};
 
 use crate::bulk::{self, BULK_HEADER_BYTES_MAX, Time};
 use crate::codes;
@@ -125,7 +125,8 @@ pub(crate) async fn answer<'a>(
             CallError::Timeout => Refusal::TimedOut,
             _ => Refusal::Malformed,
         })?;
-        timeout_at(deadline, with_trace(head.trace, work(payload))).await.unwrap_or(Err(Refusal::TimedOut))
+        let work = with_trace(head.trace, work(payload)).instrument(span(head));
+        timeout_at(deadline, work).await.unwrap_or(Err(Refusal::TimedOut))
     };
     tokio::select! {
         outcome = work => reply(limits, send, outcome).await,
@@ -187,7 +188,8 @@ async fn serve_bulk(
     let (send, recv) = bulk::pair(send, recv, time, permit);
     let work = service.bulk(from, head.method, body.into(), send, recv);
     // At the deadline both halves are dropped, which the peer sees.
-    if timeout_at(time.deadline, with_trace(head.trace, work)).await.is_err() {
+    let work = with_trace(head.trace, work).instrument(span(&head));
+    if timeout_at(time.deadline, work).await.is_err() {
         debug!(method = head.method, %from, "bulk stream ended by its deadline");
     }
 }
@@ -204,6 +206,11 @@ pub(crate) async fn read_header(limits: &Limits, recv: &mut RecvStream) -> Resul
         CallError::Refused(Refused::Malformed) => codes::STREAM_MALFORMED,
         _ => codes::STREAM_CANCELLED,
     })
+}
+
+/// Ties the log of this node to that of the one that the request came to.
+fn span(head: &CallHeader) -> Span {
+    if head.trace == 0 { Span::none() } else { info_span!("serve", trace = head.trace, method = head.method) }
 }
 
 /// Ends a stream in both directions. Merely dropped, the answering half would
