@@ -1,1 +1,47 @@
-//! The use cases and the background work.
+//! The use cases of the store (put, get, list, copy, multipart, delete, users)
+//! and its background work (repair, scrub, collection, placement).
+//!
+//! A [`Store`] is one node's part: a gateway for the clients that talk to it,
+//! and the keeper of its own drives. It joins what lies below: the replicated
+//! metadata (`consensus`), the drives (`chunks`) and the peers (`mesh`).
+//!
+//! Invariants:
+//! - A write is acknowledged only when its shards are on stable storage on a
+//!   write quorum of distinct drives and its metadata entry is committed.
+//! - Every answer rests on a linearizable read that began after the request
+//!   arrived ([`Fresh`]).
+//! - What a write left behind that was not committed is removed: at once by
+//!   its gateway, or after its session has ended by whoever holds it.
+//! - It knows nothing of HTTP or of S3's XML; errors are kinds that a front
+//!   end turns into codes.
+
+mod body;
+mod buckets;
+mod cleanup;
+mod digest;
+mod error;
+mod fresh;
+mod gateway;
+mod health;
+mod lane;
+mod objects;
+mod people;
+mod read;
+mod rebuild;
+mod sealed;
+mod shards;
+mod store;
+mod topology;
+mod uploads;
+mod write;
+
+pub use body::{Body, BodyFailed, BodyPlan};
+pub use digest::Digests;
+pub use error::StoreError;
+pub use fresh::{Fresh, Principal};
+pub use objects::{CopySource, ObjectInfo, ObjectStream, PutObjectRequest, Stored};
+pub use people::{NewUser, ROOT_USER};
+pub use sealed::SiteKey;
+pub use shards::{DriveHealth, DriveServiceState};
+pub use store::{Store, StoreConfig};
+pub use uploads::{CompleteRequest, PartInfo, PutPartRequest};

@@ -1,0 +1,37 @@
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use mucura_metadata::{Checksum, ChecksumAlgorithm};
+
+use crate::digest::Digests;
+
+/// The body was refused by the one who feeds it, who knows why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyFailed;
+
+/// Which digests of a body are wanted besides its MD5.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BodyPlan {
+    /// SHA-256, of a body whose hash was signed.
+    pub sha256: bool,
+    /// The client's checksum.
+    pub checksum: Option<ChecksumAlgorithm>,
+}
+
+/// The bytes of an object or part as a client sends them.
+pub trait Body: Send {
+    /// The next bytes; none at the end, which comes only when the body is
+    /// whole. It has its own deadline for clients that stall.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyFailed>> + Send + '_>>;
+
+    /// Which digests [`Body::check`] needs.
+    fn plan(&self) -> BodyPlan;
+
+    /// Checks the digests of the whole body against what the client said of
+    /// it. Nothing is published before this. Gives the checksum to be kept.
+    ///
+    /// # Errors
+    /// They differ.
+    fn check(&mut self, digests: &Digests) -> Result<Option<Checksum>, BodyFailed>;
+}

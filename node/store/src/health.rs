@@ -1,0 +1,170 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mucura_types::{DriveId, NodeId};
+use tokio::time::Instant;
+
+use crate::shards::{DriveHealth, DriveServiceState};
+use crate::topology::{Target, Topology};
+
+/// A report older than this says nothing.
+const STALE: Duration = Duration::from_secs(5);
+/// A drive that just failed a write is passed over for so long, or until its
+/// node reports anew.
+const SUSPECT: Duration = Duration::from_secs(2);
+
+/// What this node believes of all drives of the site. Only a hint: whoever is
+/// passed over is asked again soon, whoever fails is found out by failing.
+#[derive(Clone, Default)]
+pub(crate) struct HealthBoard(Arc<Mutex<BTreeMap<DriveId, Entry>>>);
+
+#[derive(Clone)]
+struct Entry {
+    node: NodeId,
+    heard: Instant,
+    suspect_until: Option<Instant>,
+    health: DriveHealth,
+}
+
+impl HealthBoard {
+    /// Takes in what a node said of its drives just now; what it no longer
+    /// names is forgotten.
+    pub(crate) fn heard(&self, node: NodeId, drives: Vec<DriveHealth>) {
+        let now = Instant::now();
+        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        board.retain(|_, entry| entry.node != node);
+        for health in drives {
+            board.insert(health.drive, Entry { node, heard: now, suspect_until: None, health });
+        }
+    }
+
+    /// A drive did not take a shard, or its node did not answer.
+    pub(crate) fn suspect(&self, drive: DriveId) {
+        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = board.get_mut(&drive) {
+            entry.suspect_until = Some(Instant::now() + SUSPECT);
+        }
+    }
+
+    /// Whether shards should be sent to a drive.
+    pub(crate) fn writable(&self, target: Target) -> bool {
+        self.state(target) == Some(DriveServiceState::Online)
+    }
+
+    /// Whether shards can be asked of a drive.
+    pub(crate) fn readable(&self, target: Target) -> bool {
+        matches!(self.state(target), Some(DriveServiceState::Online | DriveServiceState::Full))
+    }
+
+    /// The latest report of a drive, if it is not stale.
+    pub(crate) fn health(&self, target: Target) -> Option<DriveHealth> {
+        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = board.get(&target.drive)?;
+        (entry.heard.elapsed() < STALE && entry.health.store == target.store).then(|| entry.health.clone())
+    }
+
+    fn state(&self, target: Target) -> Option<DriveServiceState> {
+        let suspect = {
+            let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            board.get(&target.drive).and_then(|entry| entry.suspect_until)
+        };
+        match suspect {
+            Some(until) if Instant::now() < until => None,
+            _ => self.health(target).map(|health| health.state),
+        }
+    }
+
+    /// Where the shards of a new chunk go: each at its mapped drive, or, where
+    /// that cannot take one, at another drive that holds none of the chunk yet,
+    /// on a node that holds as few as can be. `None`: nowhere now.
+    pub(crate) fn choose(&self, topology: &Topology, mapped: &[DriveId]) -> Vec<Option<Target>> {
+        let mut chosen: Vec<Option<Target>> = mapped
+            .iter()
+            .map(|drive| topology.target(*drive).filter(|target| self.writable(*target)))
+            .collect();
+        for position in 0..chosen.len() {
+            if chosen[position].is_none() {
+                chosen[position] = self.substitute(topology, mapped, &chosen);
+            }
+        }
+        chosen
+    }
+
+    /// A drive to stand in for one of `mapped`, beside those already chosen.
+    pub(crate) fn substitute(
+        &self,
+        topology: &Topology,
+        mapped: &[DriveId],
+        chosen: &[Option<Target>],
+    ) -> Option<Target> {
+        let taken = |target: &Target| chosen.iter().flatten().any(|other| other.drive == target.drive);
+        topology
+            .targets()
+            // A mapped drive that is down comes back for its own shard.
+            .filter(|target| !mapped.contains(&target.drive) && !taken(target) && self.writable(*target))
+            .min_by_key(|target| {
+                let beside = chosen.iter().flatten().filter(|other| other.node == target.node).count();
+                let free = self.health(*target).map_or(0, |health| health.bytes_free);
+                (beside, u64::MAX - free, target.drive)
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mucura_metadata::DriveRecord;
+    use mucura_types::StoreId;
+
+    fn site() -> (Topology, HealthBoard) {
+        let mut topology = Topology::default();
+        let board = HealthBoard::default();
+        for node in 1..=3u64 {
+            let mut healths = Vec::new();
+            for drive in [2 * node - 1, 2 * node] {
+                let drive = DriveId(u32::try_from(drive).unwrap());
+                let store = StoreId([drive.0 as u8; 16]);
+                let record = DriveRecord { node: NodeId(node), store, weight: 1, path: String::new(), epoch: 1 };
+                topology.drives.insert(drive, record);
+                healths.push(DriveHealth {
+                    drive,
+                    store,
+                    state: DriveServiceState::Online,
+                    shards: 0,
+                    bytes_total: 100,
+                    bytes_free: 50,
+                    missing: 0,
+                    audited: true,
+                });
+            }
+            board.heard(NodeId(node), healths);
+        }
+        (topology, board)
+    }
+
+    fn drives(targets: &[Option<Target>]) -> Vec<Option<u32>> {
+        targets.iter().map(|t| t.map(|t| t.drive.0)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drive_that_is_down_is_stood_in_for_by_one_on_another_node() {
+        let (topology, board) = site();
+        let mapped = [DriveId(1), DriveId(3), DriveId(5)];
+        assert_eq!(drives(&board.choose(&topology, &mapped)), [Some(1), Some(3), Some(5)]);
+        board.heard(NodeId(3), vec![]);
+        let chosen = drives(&board.choose(&topology, &mapped));
+        assert!(chosen == [Some(1), Some(3), Some(2)] || chosen == [Some(1), Some(3), Some(4)], "{chosen:?}");
+        board.suspect(DriveId(1));
+        assert_ne!(drives(&board.choose(&topology, &mapped))[0], Some(1));
+        tokio::time::advance(SUSPECT).await;
+        assert_eq!(drives(&board.choose(&topology, &mapped))[0], Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_falls_silent_gets_no_shards() {
+        let (topology, board) = site();
+        tokio::time::advance(STALE).await;
+        assert_eq!(drives(&board.choose(&topology, &[DriveId(1), DriveId(3)])), [None, None]);
+    }
+}

@@ -1,0 +1,224 @@
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use mucura_metadata as metadata;
+use mucura_metadata::{
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Command, DeleteCondition, ETag, PutObject, Rejection, Reply,
+    VersionRecord, WriteCondition, Written,
+};
+use mucura_types::{BucketId, Order, UserId};
+use tokio::time::{Duration, Instant};
+
+use crate::body::{Body, BodyFailed, BodyPlan};
+use crate::digest::Digests;
+use crate::error::StoreError;
+use crate::fresh::Fresh;
+use crate::read::ObjectStream as Bytestream;
+use crate::store::{Inner, Store};
+use crate::write::{Label, StoredBody};
+
+pub use crate::read::ObjectStream;
+
+/// How long the commit of a body that is stored may take.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a commit is tried anew because drives changed under it.
+const EPOCHS_MAX: usize = 4;
+
+/// A current version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its place among all versions.
+    pub order: Order,
+    /// What is known of it.
+    pub record: VersionRecord,
+}
+
+/// What a PUT asks for.
+#[derive(Clone, Debug)]
+pub struct PutObjectRequest {
+    /// Where.
+    pub bucket: BucketId,
+    /// Its key.
+    pub key: String,
+    /// Who writes it.
+    pub owner: UserId,
+    /// Bytes of the body.
+    pub size: u64,
+    /// What else the client said.
+    pub attributes: Attributes,
+    /// Under which condition.
+    pub condition: WriteCondition,
+}
+
+/// A version just stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its place among all versions.
+    pub order: Order,
+    /// Its entity tag.
+    pub etag: ETag,
+    /// The checksum kept with it.
+    pub checksum: Option<Checksum>,
+}
+
+impl Store {
+    /// Stores an object. When this returns, it is durable and visible.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is visible, save after `TimedOut`, where it may be.
+    pub async fn put_object(
+        &self,
+        request: PutObjectRequest,
+        body: &mut dyn Body,
+        deadline: Instant,
+    ) -> Result<Stored, StoreError> {
+        let inner = self.inner();
+        let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
+        let stored = inner.write_body(body, request.size, label, deadline).await?;
+        let checksum = body.check(&stored.digests)?;
+        let etag = ETag { md5: stored.digests.md5, parts: None };
+        let command = |body: Written| {
+            Command::PutObject(PutObject {
+                bucket: request.bucket,
+                key: Bytes::from(request.key.clone()),
+                owner: request.owner,
+                size: request.size,
+                etag,
+                checksum: checksum.clone(),
+                attributes: request.attributes.clone(),
+                body,
+                condition: request.condition.clone(),
+            })
+        };
+        match inner.commit(stored, command).await? {
+            Reply::Stored { order } => Ok(Stored { order, etag, checksum }),
+            other => Err(StoreError::internal(format!("a put was answered {other:?}"))),
+        }
+    }
+
+    /// Deletes an object; whether it was there.
+    ///
+    /// # Errors
+    /// Rejected: the condition does not hold.
+    pub async fn delete_object(
+        &self,
+        bucket: BucketId,
+        key: &str,
+        condition: DeleteCondition,
+        deadline: Instant,
+    ) -> Result<bool, StoreError> {
+        let command = Command::DeleteObject { bucket, key: Bytes::from(key.to_owned()), condition };
+        match self.inner().gateway.once(command, deadline).await? {
+            Reply::Deleted { existed } => Ok(existed),
+            other => Err(StoreError::internal(format!("a deletion was answered {other:?}"))),
+        }
+    }
+}
+
+impl Fresh {
+    /// The current version of a key.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Internal`.
+    pub async fn object(&self, bucket: BucketId, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
+        let key = key.to_owned();
+        let found = self.read(move |view| metadata::current_version(view, bucket, key.as_bytes())).await?;
+        let found = found.filter(|(_, record)| !record.summary.delete_marker);
+        Ok(found.map(|(order, record)| ObjectInfo { order, record }))
+    }
+
+    /// The bytes `range` of a version; the range must lie within its size.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Internal`; then also from the stream.
+    pub async fn open(&self, object: &ObjectInfo, range: Range<u64>) -> Result<Bytestream, StoreError> {
+        let end = range.end.min(object.record.summary.size);
+        self.store.inner().open_body(object.record.body.clone(), range.start.min(end)..end).await
+    }
+}
+
+impl Inner {
+    /// Commits a stored body. Its shards go again if it is refused.
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        stored: StoredBody,
+        command: impl Fn(Written) -> Command,
+    ) -> Result<Reply, StoreError> {
+        let StoredBody { mut written, shards, .. } = stored;
+        let deadline = Instant::now() + COMMIT_TIMEOUT;
+        let mut epochs = 0;
+        let result = loop {
+            let result = self.gateway.once(command(written.clone()), deadline).await;
+            let Err(StoreError::Rejected(Rejection::StaleEpoch { .. })) = &result else {
+                break result;
+            };
+            epochs += 1;
+            // Drives were added or replaced meanwhile. If none of those that
+            // were written to is another now, the write stands.
+            let topology = self.topology().await?;
+            let sound = shards.targets().all(|target| topology.target(target.drive) == Some(target));
+            match &mut written {
+                Written::Chunks { epoch, .. } if sound && epochs < EPOCHS_MAX => *epoch = topology.epoch,
+                _ => break Err(StoreError::unavailable("drives changed while the object was written")),
+            }
+        };
+        match &result {
+            // It may have been committed: what is there must stay.
+            Ok(_) | Err(StoreError::TimedOut) => shards.keep(),
+            Err(_) => drop(shards),
+        }
+        result
+    }
+}
+
+/// The bytes of a version, as the body of a new one.
+pub struct CopySource {
+    stream: ObjectStream,
+    algorithm: Option<ChecksumAlgorithm>,
+    /// Why it ended early.
+    error: Option<StoreError>,
+}
+
+impl CopySource {
+    /// A body that is read from the store itself, with the checksum that the
+    /// copy shall have.
+    pub fn new(stream: ObjectStream, algorithm: Option<ChecksumAlgorithm>) -> Self {
+        Self { stream, algorithm, error: None }
+    }
+
+    /// Why it failed, if it did.
+    pub fn take_error(&mut self) -> Option<StoreError> {
+        self.error.take()
+    }
+}
+
+impl Body for CopySource {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyFailed>> + Send + '_>> {
+        Box::pin(async {
+            match self.stream.next().await {
+                None => Ok(None),
+                Some(Ok(bytes)) => Ok(Some(bytes)),
+                Some(Err(error)) => {
+                    self.error = Some(error);
+                    Err(BodyFailed)
+                }
+            }
+        })
+    }
+
+    fn plan(&self) -> BodyPlan {
+        BodyPlan { sha256: false, checksum: self.algorithm }
+    }
+
+    fn check(&mut self, digests: &Digests) -> Result<Option<Checksum>, BodyFailed> {
+        Ok(digests.checksum.clone().map(|(algorithm, value)| Checksum {
+            algorithm,
+            kind: ChecksumKind::FullObject,
+            value,
+        }))
+    }
+}

@@ -1,0 +1,215 @@
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use mucura_metadata::{Body, ExecuteError, View, chunk, parts_of_upload};
+use mucura_types::{CHUNK_BYTES_MAX, ChunkId, WriteId};
+use tokio::time::{Instant, timeout};
+
+use crate::error::StoreError;
+use crate::rebuild::ChunkPlace;
+use crate::shards::{ShardFault, ShardRef};
+use crate::store::Inner;
+use crate::topology::Topology;
+use crate::write::BODY_PURPOSE;
+
+/// Stripes read ahead of the client.
+const READ_AHEAD: usize = 2;
+/// A shard that takes longer than this to answer is replaced by parity.
+const SLOW: Duration = Duration::from_secs(1);
+/// A shard that takes longer than this has failed.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Part rows read at a time.
+const PART_PAGE: usize = 1000;
+
+/// The bytes of an object, in order; each item was verified.
+pub type ObjectStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
+
+/// A run of bytes of a body.
+#[derive(Clone, Debug)]
+enum Extent {
+    /// In the metadata, sealed.
+    Inline { sealed: Bytes, range: Range<u64> },
+    /// In a chunk.
+    Chunk { place: Arc<ChunkPlace>, range: Range<u64> },
+}
+
+/// What one step of a read brings: a stripe's share, or an inline body.
+enum Step {
+    Inline { sealed: Bytes, range: Range<u64> },
+    Stripe { place: Arc<ChunkPlace>, range: Range<u64> },
+}
+
+/// Why a body cannot be laid out for reading.
+enum LayoutFault {
+    Rows(ExecuteError),
+    Damage(String),
+}
+
+impl From<ExecuteError> for LayoutFault {
+    fn from(error: ExecuteError) -> Self {
+        Self::Rows(error)
+    }
+}
+
+impl Inner {
+    /// The bytes `range` of a body.
+    pub(crate) async fn open_body(self: &Arc<Self>, body: Body, range: Range<u64>) -> Result<ObjectStream, StoreError> {
+        let inner = self.clone();
+        let extents = self
+            .read(move |view| {
+                let topology = inner.topology.of(view)?;
+                let mut extents = Vec::new();
+                Ok(lay_out(view, &topology, &body, range, &mut extents).map(|()| extents))
+            })
+            .await?;
+        let extents = extents.map_err(|fault| match fault {
+            LayoutFault::Rows(error) => error.into(),
+            LayoutFault::Damage(detail) => StoreError::internal(detail),
+        })?;
+        let inner = self.clone();
+        let stream = stream::iter(extents.into_iter().flat_map(steps))
+            .map(move |step| {
+                let inner = inner.clone();
+                async move { inner.take_step(step).await }
+            })
+            .buffered(READ_AHEAD)
+            .map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok)))
+            .try_flatten();
+        Ok(Box::pin(stream))
+    }
+
+    async fn take_step(self: &Arc<Self>, step: Step) -> Result<Vec<Bytes>, StoreError> {
+        match step {
+            Step::Inline { sealed, range } => {
+                let plain = Bytes::from(self.site_key.open(BODY_PURPOSE, &sealed)?);
+                let bounds = usize::try_from(range.start).unwrap_or(usize::MAX)..usize::try_from(range.end).unwrap_or(0);
+                match plain.get(bounds) {
+                    Some(piece) => Ok(vec![plain.slice_ref(piece)]),
+                    None => Err(StoreError::internal("an inline body is shorter than its record says")),
+                }
+            }
+            Step::Stripe { place, range } => {
+                let pieces = place.layout.pieces(range);
+                let reads = pieces.map(|piece| {
+                    let (inner, place) = (self.clone(), place.clone());
+                    async move { inner.read_piece(&place, usize::from(piece.position), piece.in_shard).await }
+                });
+                futures_util::future::try_join_all(reads).await
+            }
+        }
+    }
+
+    /// A range of a data shard: from the drive that holds it, or, if that does
+    /// not answer well and soon, from the others.
+    async fn read_piece(
+        self: &Arc<Self>,
+        place: &ChunkPlace,
+        position: usize,
+        range: Range<u64>,
+    ) -> Result<Bytes, StoreError> {
+        let Some(target) = place.targets.get(position).copied().flatten() else {
+            return self.recover(place, position, range, None).await;
+        };
+        let shard = ShardRef { chunk: place.chunk, position: u8::try_from(position).map_err(StoreError::internal)? };
+        let direct = self.shards.read(target, shard, range.clone(), Instant::now() + READ_TIMEOUT);
+        if !self.health.readable(target) {
+            // It may be back before anyone has heard: a last resort.
+            return match self.recover(place, position, range, None).await {
+                Err(StoreError::NotEnoughShards { available, needed }) => {
+                    direct.await.map_err(|_| StoreError::NotEnoughShards { available, needed })
+                }
+                other => other,
+            };
+        }
+        tokio::pin!(direct);
+        match timeout(SLOW, &mut direct).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(fault)) => {
+                if matches!(fault, ShardFault::Unreachable | ShardFault::Failed) {
+                    self.health.suspect(target.drive);
+                }
+                tracing::debug!(chunk = %place.chunk, position, drive = %target.drive, %fault, "read a shard; parity stands in");
+                self.recover(place, position, range, None).await
+            }
+            Err(_) => match self.recover(place, position, range, None).await {
+                Ok(bytes) => Ok(bytes),
+                Err(error) => direct.await.map_err(|_| error),
+            },
+        }
+    }
+}
+
+/// Finds where the bytes `range` of a body are, by rows of one index.
+fn lay_out(
+    view: &dyn View,
+    topology: &Topology,
+    body: &Body,
+    range: Range<u64>,
+    extents: &mut Vec<Extent>,
+) -> Result<(), LayoutFault> {
+    match body {
+        Body::Inline(sealed) => extents.push(Extent::Inline { sealed: sealed.clone(), range }),
+        Body::Chunks(write) => lay_out_chunks(view, topology, *write, range, extents)?,
+        Body::Parts(upload) => {
+            let (mut start, mut last) = (0u64, 0u16);
+            loop {
+                let page = parts_of_upload(view, *upload, last, PART_PAGE)?;
+                for (number, part) in &page {
+                    let within = range.start.max(start)..range.end.min(start + part.size);
+                    if within.start < within.end {
+                        let within = within.start - start..within.end - start;
+                        lay_out(view, topology, &part.body, within, extents)?;
+                    }
+                    start += part.size;
+                    last = *number;
+                }
+                if page.len() < PART_PAGE || start >= range.end {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn lay_out_chunks(
+    view: &dyn View,
+    topology: &Topology,
+    write: WriteId,
+    range: Range<u64>,
+    extents: &mut Vec<Extent>,
+) -> Result<(), LayoutFault> {
+    const CHUNK: u64 = CHUNK_BYTES_MAX as u64;
+    for number in range.start / CHUNK..range.end.div_ceil(CHUNK) {
+        let id = ChunkId { write, number: u32::try_from(number).unwrap_or(u32::MAX) };
+        let Some(record) = chunk(view, id)? else {
+            return Err(LayoutFault::Damage(format!("chunk {id} has no record")));
+        };
+        let place = ChunkPlace::new(id, &record, topology).map_err(|e| LayoutFault::Damage(e.to_string()))?;
+        let start = number * CHUNK;
+        let within = range.start.max(start) - start..range.end.min(start + CHUNK) - start;
+        extents.push(Extent::Chunk { place: Arc::new(place), range: within });
+    }
+    Ok(())
+}
+
+/// Cuts an extent into stripes.
+fn steps(extent: Extent) -> impl Iterator<Item = Step> + Send {
+    let (inline, place, range) = match extent {
+        Extent::Inline { sealed, range } => (Some(Step::Inline { sealed, range }), None, 0..0),
+        Extent::Chunk { place, range } => (None, Some(place), range),
+    };
+    let stripes = place.into_iter().flat_map(move |place| {
+        let range = range.clone();
+        (0..place.layout.stripes()).filter_map(move |stripe| {
+            let stripe = place.layout.stripe_range(stripe);
+            let within = range.start.max(stripe.start)..range.end.min(stripe.end);
+            (within.start < within.end).then(|| Step::Stripe { place: place.clone(), range: within })
+        })
+    });
+    inline.into_iter().chain(stripes)
+}

@@ -1,0 +1,131 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mucura_chunks::{BufferPool, ShardHeader, ShardWrite};
+use mucura_mesh::{BulkRecv, BulkSend, CallError, Mesh};
+use mucura_types::NodeId;
+use tokio::time::Instant;
+
+use super::keeper::Keeper;
+use super::protocol::{DriveRef, Method, ReadHeader, RemoveRequest, ShardFault, ShardRef, WriteHeader, decode, encode};
+use crate::topology::Target;
+
+/// An answer to a shard request is at most this long.
+const ANSWER_BYTES_MAX: usize = 64;
+
+/// Writes, reads and removes shards wherever they are.
+#[derive(Clone)]
+pub(crate) struct ShardClient {
+    node: NodeId,
+    keeper: Arc<Keeper>,
+    mesh: Mesh,
+    pool: BufferPool,
+}
+
+/// A shard on its way to a drive. Dropped before it is finished, it leaves
+/// nothing.
+pub(crate) enum ShardSink {
+    Own(ShardWrite),
+    Peer { send: BulkSend, recv: BulkRecv },
+}
+
+impl ShardClient {
+    pub(crate) fn new(node: NodeId, keeper: Arc<Keeper>, mesh: Mesh, pool: BufferPool) -> Self {
+        Self { node, keeper, mesh, pool }
+    }
+
+    /// Begins a shard. The whole of it must be written before `deadline`.
+    pub(crate) async fn write(
+        &self,
+        target: Target,
+        header: ShardHeader,
+        deadline: Instant,
+    ) -> Result<ShardSink, ShardFault> {
+        let drive = DriveRef { drive: target.drive, store: target.store };
+        if target.node == self.node {
+            let drive = self.keeper.drive(drive)?;
+            return Ok(ShardSink::Own(drive.begin_write(header).await.map_err(|e| ShardFault::from(&e))?));
+        }
+        let head = encode(&WriteHeader::new(drive, &header));
+        let (send, recv) = self.mesh.open(target.node, Method::Write as u16, head.into(), deadline).await?;
+        Ok(ShardSink::Peer { send, recv })
+    }
+
+    /// A range of a shard, checked against its hashes where it is kept.
+    pub(crate) async fn read(
+        &self,
+        target: Target,
+        shard: ShardRef,
+        range: Range<u64>,
+        deadline: Instant,
+    ) -> Result<Bytes, ShardFault> {
+        let drive = DriveRef { drive: target.drive, store: target.store };
+        if target.node == self.node {
+            return self.keeper.read(drive, shard, range, deadline).await;
+        }
+        let len = usize::try_from(range.end - range.start).map_err(|_| ShardFault::Malformed)?;
+        // The memory first: what has been asked for must not pile up unread.
+        let mut buffer = self.pool.acquire(len, deadline).await.map_err(|_| ShardFault::Busy)?;
+        let head = ReadHeader { drive, shard, offset: range.start, len: range.end - range.start };
+        let opened = self.mesh.open(target.node, Method::Read as u16, encode(&head).into(), deadline).await?;
+        let (mut send, mut recv) = opened;
+        send.finish()?;
+        let answer = recv.recv_message(ANSWER_BYTES_MAX).await?.ok_or(ShardFault::Unreachable)?;
+        decode::<Result<(), ShardFault>>(&answer)??;
+        recv.recv_into(&mut buffer).await?;
+        Ok(buffer.freeze())
+    }
+
+    /// Removes shards from one drive; those that are not there count as
+    /// removed.
+    pub(crate) async fn remove(
+        &self,
+        target: Target,
+        shards: Vec<ShardRef>,
+        deadline: Instant,
+    ) -> Result<(), ShardFault> {
+        let drive = DriveRef { drive: target.drive, store: target.store };
+        let request = RemoveRequest { drive, shards };
+        if target.node == self.node {
+            return self.keeper.remove(&request).await;
+        }
+        let payload = encode(&request);
+        let answer = self.mesh.call(target.node, Method::Remove as u16, payload.into(), deadline).await?;
+        decode::<Result<(), ShardFault>>(&answer)?
+    }
+}
+
+impl ShardSink {
+    /// Adds the next bytes of the shard.
+    pub(crate) async fn push(&mut self, bytes: Bytes) -> Result<(), ShardFault> {
+        match self {
+            Self::Own(write) => write.write(bytes).await.map_err(|e| ShardFault::from(&e)),
+            Self::Peer { send, .. } => Ok(send.send(bytes).await?),
+        }
+    }
+
+    /// Ends the shard: it is on stable storage when this returns.
+    pub(crate) async fn finish(self) -> Result<(), ShardFault> {
+        match self {
+            Self::Own(write) => write.finish().await.map_err(|e| ShardFault::from(&e)),
+            Self::Peer { mut send, mut recv } => {
+                send.finish()?;
+                let answer = recv.recv_message(ANSWER_BYTES_MAX).await?.ok_or(ShardFault::Unreachable)?;
+                decode::<Result<(), ShardFault>>(&answer)?
+            }
+        }
+    }
+}
+
+impl From<CallError> for ShardFault {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Busy => Self::Busy,
+            CallError::TooLarge => Self::Malformed,
+            CallError::Unreachable { .. } | CallError::Timeout | CallError::Refused(_) | CallError::PeerClosed => {
+                Self::Unreachable
+            }
+        }
+    }
+}

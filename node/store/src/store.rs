@@ -1,0 +1,186 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mucura_chunks::{BufferPool, Drive};
+use mucura_consensus::Consensus;
+use mucura_mesh::{BoxFuture, BulkRecv, BulkSend, Mesh, Refusal, Service};
+use mucura_metadata::{ExecuteError, View};
+use mucura_runtime::Runtime;
+use mucura_types::NodeId;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cleanup::{Cleanup, cleanup};
+use crate::error::StoreError;
+use crate::gateway::Gateway;
+use crate::health::HealthBoard;
+use crate::sealed::SiteKey;
+use crate::shards::{Keeper, METHODS, Method, ShardClient, decode, encode};
+use crate::topology::{Topology, TopologyCache};
+
+/// How long a peer may take over a range of a shard.
+const SERVE_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How a node's part of the store is run.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// This node.
+    pub node: NodeId,
+    /// The access key of the operator.
+    pub root_access_key: String,
+    /// Its secret.
+    pub root_secret_key: String,
+    /// Memory for bodies that pass through this gateway, bytes.
+    pub gateway_buffer_bytes: usize,
+    /// Memory for shards that come in from peers, bytes.
+    pub keeper_buffer_bytes: usize,
+    /// How long the bytes of a deleted version are kept, so that running
+    /// reads finish.
+    pub grace: Duration,
+    /// In which time every shard is read and verified once.
+    pub scrub_period: Duration,
+}
+
+/// One node's part of the store. Clones are the same part.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) config: StoreConfig,
+    pub(crate) runtime: Runtime,
+    pub(crate) consensus: Consensus,
+    pub(crate) mesh: Mesh,
+    pub(crate) site_key: SiteKey,
+    pub(crate) gateway: Gateway,
+    pub(crate) pool: BufferPool,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) shards: ShardClient,
+    pub(crate) health: HealthBoard,
+    pub(crate) topology: TopologyCache,
+    pub(crate) cleanup: Cleanup,
+    /// Rung when there is garbage that may go at once.
+    pub(crate) garbage_found: Notify,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Store {
+    /// Starts this node's part: serves its drives and runs its background
+    /// work. The mesh must hand calls of [`Store::handles`] to it.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub fn start(
+        config: StoreConfig,
+        runtime: Runtime,
+        consensus: Consensus,
+        mesh: Mesh,
+        drives: Vec<Drive>,
+        site_key: SiteKey,
+    ) -> Result<Self, StoreError> {
+        let pool = BufferPool::new(config.gateway_buffer_bytes);
+        let keeper = Arc::new(Keeper::new(drives, BufferPool::new(config.keeper_buffer_bytes)));
+        let shards = ShardClient::new(config.node, keeper.clone(), mesh.clone(), pool.clone());
+        let (cleanup, cleanup_task) = cleanup();
+        let inner = Arc::new(Inner {
+            gateway: Gateway::new(config.node, consensus.clone(), runtime.entropy.clone()),
+            config,
+            runtime,
+            consensus,
+            mesh,
+            site_key,
+            pool,
+            keeper,
+            shards,
+            health: HealthBoard::default(),
+            topology: TopologyCache::default(),
+            cleanup,
+            garbage_found: Notify::new(),
+            cancel: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        inner.tasks.spawn(cleanup_task.run(inner.shards.clone(), inner.cancel.clone()));
+        Ok(Self(inner))
+    }
+
+    /// Whether a method of the mesh is the store's.
+    pub fn handles(method: u16) -> bool {
+        METHODS.contains(&method)
+    }
+
+    /// Ends the background work and the gateway's session. What is under way
+    /// at the deadline is given up.
+    pub async fn shutdown(&self, deadline: Instant) {
+        self.0.cancel.cancel();
+        self.0.tasks.close();
+        if tokio::time::timeout_at(deadline, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!("background work did not end in time");
+        }
+        if let Err(error) = self.0.gateway.close(deadline).await {
+            tracing::info!(%error, "the session stays open; the next start ends it");
+        }
+        for drive in self.0.keeper.drives() {
+            if let Err(error) = drive.close().await {
+                tracing::warn!(%error, "close a drive");
+            }
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.0
+    }
+}
+
+impl Inner {
+    /// Reads rows of this node.
+    pub(crate) async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        R: FnOnce(&dyn View) -> Result<T, ExecuteError> + Send + 'static,
+    {
+        Ok(self.consensus.read(move |view, _| read(view)).await.map_err(StoreError::unavailable)??)
+    }
+
+    /// The topology as this node's rows have it.
+    pub(crate) async fn topology(self: &Arc<Self>) -> Result<Arc<Topology>, StoreError> {
+        let inner = self.clone();
+        self.read(move |view| inner.topology.of(view)).await
+    }
+}
+
+impl Service for Store {
+    fn call(&self, _from: NodeId, method: u16, payload: Bytes) -> BoxFuture<'_, Result<Bytes, Refusal>> {
+        Box::pin(async move {
+            match Method::of(method) {
+                Some(Method::Remove) => {
+                    let request = decode(&payload).map_err(|_| Refusal::Malformed)?;
+                    Ok(encode(&self.0.keeper.remove(&request).await).into())
+                }
+                Some(Method::Health) => Ok(encode(&self.0.keeper.health().await).into()),
+                _ => Err(Refusal::UnknownMethod),
+            }
+        })
+    }
+
+    fn bulk(&self, _from: NodeId, method: u16, header: Bytes, send: BulkSend, recv: BulkRecv) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            match Method::of(method) {
+                Some(Method::Write) => {
+                    if let Ok(head) = decode(&header) {
+                        self.0.keeper.serve_write(head, send, recv).await;
+                    }
+                }
+                Some(Method::Read) => {
+                    if let Ok(head) = decode(&header) {
+                        self.0.keeper.serve_read(head, Instant::now() + SERVE_READ_TIMEOUT, send).await;
+                    }
+                }
+                // Dropping the stream tells the peer.
+                _ => {}
+            }
+        })
+    }
+}

@@ -1,0 +1,295 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use mucura_chunks::{ChunkLayout, ErasureCode, ShardHeader, ShardName};
+use mucura_metadata::{ChunkRecord, ShardException, Written};
+use mucura_types::{BucketId, CHUNK_BYTES_MAX, ChunkId, DriveId, INLINE_BYTES_MAX, Profile, TableId, UserId};
+use tokio::time::{Instant, timeout};
+
+use crate::body::{Body, BodyFailed};
+use crate::cleanup::WrittenShards;
+use crate::digest::{Digests, HashLane, Hashing};
+use crate::error::StoreError;
+use crate::lane::Lane;
+use crate::rebuild::ChunkPlace;
+use crate::shards::ShardFault;
+use crate::store::Inner;
+use crate::topology::{Target, Topology};
+
+/// How long an upload waits for memory.
+const BUFFER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Once a write quorum of shards is durable, how long the others may take.
+const STRAGGLER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What the shards of a body say of it, so that metadata can be rebuilt.
+#[derive(Clone)]
+pub(crate) struct Label {
+    pub(crate) bucket: BucketId,
+    pub(crate) owner: UserId,
+    pub(crate) key: String,
+}
+
+/// A body on stable storage, not yet committed. Dropped without
+/// [`WrittenShards::keep`], its shards are removed.
+pub(crate) struct StoredBody {
+    pub(crate) written: Written,
+    pub(crate) digests: Digests,
+    pub(crate) shards: WrittenShards,
+}
+
+/// Reads exactly a declared number of bytes from a body.
+struct Source<'a> {
+    body: &'a mut dyn Body,
+    piece: Bytes,
+    left: u64,
+}
+
+impl Source<'_> {
+    /// Fills `memory`.
+    async fn fill(&mut self, mut memory: &mut [u8]) -> Result<(), StoreError> {
+        while !memory.is_empty() {
+            if self.piece.is_empty() {
+                self.piece = self.body.next().await?.ok_or(BodyFailed)?;
+                self.left = self.left.checked_sub(self.piece.len() as u64).ok_or(BodyFailed)?;
+            }
+            let len = self.piece.len().min(memory.len());
+            self.piece.copy_to_slice(&mut memory[..len]);
+            memory = &mut memory[len..];
+        }
+        Ok(())
+    }
+
+    /// Sees the end: only there does the body know that it is whole.
+    async fn end(&mut self) -> Result<(), StoreError> {
+        while let Some(piece) = self.body.next().await? {
+            if !piece.is_empty() {
+                return Err(BodyFailed.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<BodyFailed> for StoreError {
+    fn from(BodyFailed: BodyFailed) -> Self {
+        Self::Body
+    }
+}
+
+impl Inner {
+    /// Stores a body of `size` bytes: in the command if it is small, else in
+    /// chunks that are durable when this returns.
+    pub(crate) async fn write_body(
+        self: &Arc<Self>,
+        body: &mut dyn Body,
+        size: u64,
+        label: Label,
+        deadline: Instant,
+    ) -> Result<StoredBody, StoreError> {
+        let plan = body.plan();
+        let mut source = Source { body, piece: Bytes::new(), left: size };
+        if size <= INLINE_BYTES_MAX as u64 {
+            let mut memory = vec![0; usize::try_from(size).unwrap_or(INLINE_BYTES_MAX)];
+            source.fill(&mut memory).await?;
+            source.end().await?;
+            let mut hashing = Hashing::new(plan);
+            hashing.update(&memory);
+            let sealed = self.site_key.seal(BODY_PURPOSE, &memory, &*self.runtime.entropy)?;
+            let shards = WrittenShards::none();
+            return Ok(StoredBody { written: Written::Inline(sealed.into()), digests: hashing.finish(), shards });
+        }
+        let session = self.gateway.session(deadline).await?;
+        let topology = self.topology().await?;
+        let write = session.next_write();
+        let mut shards = WrittenShards::new(self.cleanup.clone());
+        let mut hash = HashLane::new(plan, self.runtime.blocking.clone());
+        let mut chunks = Vec::new();
+        let mut left = size;
+        while left > 0 {
+            let len = left.min(CHUNK_BYTES_MAX as u64);
+            let number = u32::try_from(chunks.len()).map_err(StoreError::internal)?;
+            let chunk = ChunkId { write, number };
+            let record = self.write_chunk(chunk, len, &topology, &label, &mut source, &mut hash, &mut shards).await?;
+            chunks.push(record);
+            left -= len;
+        }
+        source.end().await?;
+        let digests = hash.finish().await.map_err(StoreError::internal)?;
+        let written = Written::Chunks { write, chunks, epoch: topology.epoch };
+        Ok(StoredBody { written, digests, shards })
+    }
+
+    #[allow(clippy::too_many_arguments)] // One chunk of one body: all of it belongs together.
+    async fn write_chunk(
+        self: &Arc<Self>,
+        chunk: ChunkId,
+        len: u64,
+        topology: &Topology,
+        label: &Label,
+        source: &mut Source<'_>,
+        hash: &mut HashLane,
+        shards: &mut WrittenShards,
+    ) -> Result<ChunkRecord, StoreError> {
+        let table = topology.table().ok_or_else(|| StoreError::unavailable("the site has no drives yet"))?;
+        let profile = table.profile;
+        let mapped = table.drives(chunk);
+        let layout = ChunkLayout::new(len, profile).map_err(StoreError::internal)?;
+        let code = Arc::new(ErasureCode::new(profile).map_err(StoreError::internal)?);
+        let header = |position| ShardHeader {
+            shard: ShardName { chunk, position },
+            layout,
+            bucket: label.bucket,
+            owner: label.owner,
+            key: label.key.clone(),
+        };
+        let chosen = self.health.choose(topology, mapped);
+        let able = chosen.iter().flatten().count();
+        if able < profile.write_quorum() {
+            return Err(StoreError::NotEnoughDrives { stored: able, needed: profile.write_quorum() });
+        }
+        let mut lanes: Vec<Option<Lane>> = (0u8..)
+            .zip(&chosen)
+            .map(|(position, target)| target.map(|t| Lane::begin(&self.shards, t, header(position))))
+            .collect();
+        for (position, target) in (0u8..).zip(&chosen) {
+            if let Some(target) = target {
+                shards.began(*target, chunk, position);
+            }
+        }
+
+        for stripe in 0..layout.stripes() {
+            let cell = layout.cell_len(stripe);
+            let range = layout.stripe_range(stripe);
+            let data = usize::try_from(range.end - range.start).map_err(StoreError::internal)?;
+            let wait = Instant::now() + BUFFER_TIMEOUT;
+            let memory = self.pool.acquire(cell * profile.shards(), wait).await;
+            let mut memory = memory.map_err(|_| StoreError::Busy)?;
+            source.fill(&mut memory[..data]).await?;
+            memory[data..cell * profile.data()].fill(0);
+            let code = code.clone();
+            let encode = move || code.encode_stripe(&mut memory).map(|()| memory.freeze());
+            let cells = self.runtime.blocking.run(encode).await.map_err(StoreError::internal)?;
+            let cells = cells.map_err(StoreError::internal)?;
+            hash.push(cells.slice(..data)).await.map_err(StoreError::internal)?;
+            let pushes = (0..).zip(&mut lanes).filter_map(|(position, lane)| {
+                let cell = cells.slice(position * cell..(position + 1) * cell);
+                lane.as_mut().map(|lane| lane.push(cell))
+            });
+            join_all(pushes).await;
+            let alive = lanes.iter().flatten().filter(|lane| lane.is_alive()).count();
+            if alive < profile.data() {
+                return Err(StoreError::NotEnoughDrives { stored: alive, needed: profile.write_quorum() });
+            }
+        }
+
+        let mut durable = self.finish_lanes(lanes, profile).await;
+        if durable.iter().flatten().count() < profile.write_quorum() {
+            let place = ChunkPlace { chunk, layout, targets: durable.clone() };
+            self.complete_chunk(place, topology, mapped, header, &mut durable, shards).await?;
+        }
+        Ok(record(len, profile, table.id, mapped, &durable))
+    }
+
+    /// Ends the lanes; gives for each position where it is durable. Waits for
+    /// all, but no longer than a moment for the last once there is a quorum.
+    async fn finish_lanes(&self, lanes: Vec<Option<Lane>>, profile: Profile) -> Vec<Option<Target>> {
+        let mut durable = vec![None; lanes.len()];
+        let mut finishing: FuturesUnordered<_> = (0usize..)
+            .zip(lanes)
+            .filter_map(|(position, lane)| lane.map(|lane| (position, lane)))
+            .map(|(position, lane)| async move { (position, lane.target, lane.finish().await) })
+            .collect();
+        loop {
+            let quorum = durable.iter().flatten().count() >= profile.write_quorum();
+            let next = match quorum {
+                true => timeout(STRAGGLER_TIMEOUT, finishing.next()).await.unwrap_or(None),
+                false => finishing.next().await,
+            };
+            match next {
+                None => return durable,
+                // A repetition of a shard that is there already.
+                Some((position, target, Ok(()) | Err(ShardFault::Exists))) => durable[position] = Some(target),
+                Some((_, target, Err(fault))) => {
+                    tracing::warn!(drive = %target.drive, node = %target.node, %fault, "a drive did not take a shard");
+                    self.health.suspect(target.drive);
+                }
+            }
+        }
+    }
+
+    /// Brings a chunk that lost drives while it was written up to the write
+    /// quorum, by rebuilding shards on other drives.
+    async fn complete_chunk(
+        self: &Arc<Self>,
+        mut place: ChunkPlace,
+        topology: &Topology,
+        mapped: &[DriveId],
+        header: impl Fn(u8) -> ShardHeader,
+        durable: &mut [Option<Target>],
+        shards: &mut WrittenShards,
+    ) -> Result<(), StoreError> {
+        let quorum = place.layout.profile().write_quorum();
+        for position in 0..durable.len() {
+            if durable.iter().flatten().count() >= quorum {
+                break;
+            }
+            if durable[position].is_some() {
+                continue;
+            }
+            let own = mapped.get(position).and_then(|drive| topology.target(*drive));
+            let own = own.filter(|target| self.health.writable(*target));
+            let Some(target) = own.or_else(|| self.health.substitute(topology, mapped, durable)) else {
+                break;
+            };
+            let number = u8::try_from(position).map_err(StoreError::internal)?;
+            shards.began(target, place.chunk, number);
+            match self.rebuild(&place, header(number), target).await {
+                Ok(()) => {
+                    durable[position] = Some(target);
+                    place.targets[position] = Some(target);
+                }
+                Err(error) => {
+                    tracing::warn!(drive = %target.drive, %error, "complete a chunk");
+                    self.health.suspect(target.drive);
+                }
+            }
+        }
+        match durable.iter().flatten().count() {
+            stored if stored < quorum => Err(StoreError::NotEnoughDrives { stored, needed: quorum }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What inline bodies are sealed for.
+pub(crate) const BODY_PURPOSE: &[u8] = b"body";
+
+fn record(len: u64, profile: Profile, table: TableId, mapped: &[DriveId], durable: &[Option<Target>]) -> ChunkRecord {
+    let exceptions = (0u8..)
+        .zip(mapped.iter().zip(durable))
+        .filter_map(|(position, (mapped, target))| {
+            let at = target.map(|target| target.drive);
+            (at != Some(*mapped)).then_some(ShardException { position, at })
+        })
+        .collect();
+    // A chunk has at most 64 MiB.
+    ChunkRecord { len: u32::try_from(len).unwrap_or(u32::MAX), profile, table, exceptions }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mucura_types::{NodeId, StoreId};
+
+    #[test]
+    fn a_record_lists_what_is_missing_or_not_at_its_mapped_drive() {
+        let at = |drive| Some(Target { drive: DriveId(drive), node: NodeId(1), store: StoreId([0; 16]) });
+        let mapped = [DriveId(1), DriveId(2), DriveId(3)];
+        let record = record(10, Profile::new(2, 1), TableId(1), &mapped, &[at(1), at(9), None]);
+        let exceptions: Vec<_> = record.exceptions.iter().map(|e| (e.position, e.at.map(|d| d.0))).collect();
+        assert_eq!(exceptions, [(1, Some(9)), (2, None)]);
+    }
+}
