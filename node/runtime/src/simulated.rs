@@ -10,6 +10,9 @@ mod entropy;
 mod names;
 mod state;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 pub use clock::SimClock;

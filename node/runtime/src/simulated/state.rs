@@ -113,6 +113,11 @@ impl State {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn inodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     pub(super) fn is_dir(&self, inode: Inode) -> bool {
         matches!(self.nodes.get(&inode), Some(Node::Dir(_)))
     }
