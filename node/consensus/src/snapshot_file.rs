@@ -20,10 +20,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use error::SnapshotError;
-pub use folder::{
+pub(crate) use error::SnapshotError;
+pub(crate) use folder::{
     SnapshotEntry, list_snapshots, prune_snapshots, remove_unfinished_snapshots, snapshot_path,
 };
-pub use reader::{SnapshotItem, SnapshotItems, SnapshotReader};
-pub use receiver::SnapshotReceiver;
-pub use writer::{Redo, SnapshotSummary, SnapshotWriter};
+pub(crate) use reader::{SnapshotItem, SnapshotItems, SnapshotReader};
+pub(crate) use receiver::SnapshotReceiver;
+pub(crate) use writer::{Redo, SnapshotSummary, SnapshotWriter};

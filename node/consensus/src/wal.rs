@@ -27,5 +27,5 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use error::WalError;
-pub use handle::{GroupState, Recovered, Wal, WalOptions};
+pub(crate) use error::WalError;
+pub(crate) use handle::{Wal, WalOptions};

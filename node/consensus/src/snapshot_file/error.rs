@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 /// What went wrong with a snapshot file.
 #[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
+pub(crate) enum SnapshotError {
     /// The file is not what was written: use another snapshot.
     #[error("{path} is damaged at byte {offset}: {what}")]
     Damaged {

@@ -10,15 +10,15 @@ const UNFINISHED: &str = ".snap.part";
 
 /// A finished snapshot in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotEntry {
+pub(crate) struct SnapshotEntry {
     /// The index of the last entry that it holds, from its name.
-    pub index: u64,
+    pub(crate) index: u64,
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// The file of the snapshot of `group` that holds all entries up to `index`.
-pub fn snapshot_path(dir: &Path, group: GroupId, index: u64) -> PathBuf {
+pub(crate) fn snapshot_path(dir: &Path, group: GroupId, index: u64) -> PathBuf {
     dir.join(format!("{}{index:020}{FINISHED}", prefix(group)))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn part_path(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`SnapshotError::Io`].
-pub fn list_snapshots(
+pub(crate) fn list_snapshots(
     disk: &dyn Disk,
     dir: &Path,
     group: GroupId,
@@ -57,7 +57,7 @@ pub fn list_snapshots(
 ///
 /// # Errors
 /// [`SnapshotError::Io`].
-pub fn prune_snapshots(
+pub(crate) fn prune_snapshots(
     disk: &dyn Disk,
     dir: &Path,
     group: GroupId,
@@ -80,7 +80,7 @@ pub fn prune_snapshots(
 ///
 /// # Errors
 /// [`SnapshotError::Io`].
-pub fn remove_unfinished_snapshots(disk: &dyn Disk, dir: &Path) -> Result<(), SnapshotError> {
+pub(crate) fn remove_unfinished_snapshots(disk: &dyn Disk, dir: &Path) -> Result<(), SnapshotError> {
     if !disk.exists(dir).map_err(SnapshotError::io("look for", dir))? {
         return Ok(());
     }

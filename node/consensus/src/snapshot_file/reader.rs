@@ -13,7 +13,7 @@ use super::writer::{Redo, SnapshotSummary};
 
 /// One thing to carry out, in the order they come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SnapshotItem {
+pub(crate) enum SnapshotItem {
     /// A row of the dump. Keys come in order.
     Row {
         /// The key.
@@ -26,7 +26,7 @@ pub enum SnapshotItem {
 }
 
 /// A snapshot file whose header and trailer are good.
-pub struct SnapshotReader {
+pub(crate) struct SnapshotReader {
     path: PathBuf,
     file: Arc<dyn File>,
     len: u64,
@@ -51,7 +51,7 @@ impl SnapshotReader {
     /// # Errors
     /// [`SnapshotError::Damaged`], [`SnapshotError::UnknownFormat`],
     /// [`SnapshotError::Io`].
-    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
         let io = |op| SnapshotError::io(op, path);
         let file = disk.open(path, OpenMode::Read).map_err(io("open"))?;
         let len = file.len().map_err(io("measure"))?;
@@ -101,22 +101,22 @@ impl SnapshotReader {
     }
 
     /// The group it belongs to.
-    pub fn group(&self) -> GroupId {
+    pub(crate) fn group(&self) -> GroupId {
         self.header.group
     }
 
     /// The meta bytes given when it was begun.
-    pub fn header_meta(&self) -> &Bytes {
+    pub(crate) fn header_meta(&self) -> &Bytes {
         &self.header.meta
     }
 
     /// The meta bytes given when it was finished.
-    pub fn meta(&self) -> &Bytes {
+    pub(crate) fn meta(&self) -> &Bytes {
         &self.trailer.meta
     }
 
     /// What it says it consists of; [`SnapshotReader::verify`] proves it.
-    pub fn summary(&self) -> SnapshotSummary {
+    pub(crate) fn summary(&self) -> SnapshotSummary {
         SnapshotSummary { rows: self.trailer.rows, redo: self.trailer.redo, bytes: self.len, hash: self.hash }
     }
 
@@ -124,7 +124,7 @@ impl SnapshotReader {
     /// given. Ends after the first error. What was given before an error is as
     /// it was written, but not all of it: to be carried out only where a part
     /// can be thrown away again.
-    pub fn items(&self) -> SnapshotItems<'_> {
+    pub(crate) fn items(&self) -> SnapshotItems<'_> {
         SnapshotItems {
             reader: self,
             at: self.frames_at,
@@ -144,7 +144,7 @@ impl SnapshotReader {
     ///
     /// # Errors
     /// [`SnapshotError::Damaged`], [`SnapshotError::Io`].
-    pub fn verify(&self) -> Result<SnapshotSummary, SnapshotError> {
+    pub(crate) fn verify(&self) -> Result<SnapshotSummary, SnapshotError> {
         for item in self.items() {
             item?;
         }
@@ -156,7 +156,7 @@ impl SnapshotReader {
     ///
     /// # Errors
     /// [`SnapshotError::Io`].
-    pub fn raw(&self, offset: u64, len: usize) -> Result<Bytes, SnapshotError> {
+    pub(crate) fn raw(&self, offset: u64, len: usize) -> Result<Bytes, SnapshotError> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; len.min(left)];
         read_exact_at(&*self.file, &mut bytes, offset).map_err(SnapshotError::io("read", &self.path))?;
@@ -169,7 +169,7 @@ impl SnapshotReader {
 }
 
 /// Walks through a snapshot: see [`SnapshotReader::items`].
-pub struct SnapshotItems<'a> {
+pub(crate) struct SnapshotItems<'a> {
     reader: &'a SnapshotReader,
     at: u64,
     sequence: u64,

@@ -10,7 +10,7 @@ use super::writer::{SnapshotSummary, publish};
 
 /// Takes in the bytes of a snapshot file from elsewhere. Dropped before
 /// [`SnapshotReceiver::finish`], it leaves a `.part` file.
-pub struct SnapshotReceiver {
+pub(crate) struct SnapshotReceiver {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     part: PathBuf,
@@ -23,14 +23,14 @@ impl SnapshotReceiver {
     ///
     /// # Errors
     /// [`SnapshotError::Io`].
-    pub fn create(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, SnapshotError> {
+    pub(crate) fn create(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, SnapshotError> {
         let part = part_path(path);
         let file = disk.open(&part, OpenMode::Truncate).map_err(SnapshotError::io("make", &part))?;
         Ok(Self { disk, path: path.to_owned(), part, file, received: 0 })
     }
 
     /// Bytes so far: the offset that comes next.
-    pub fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
@@ -39,7 +39,7 @@ impl SnapshotReceiver {
     /// # Errors
     /// [`SnapshotError::OutOfOrder`] if they do not, and nothing was taken;
     /// [`SnapshotError::Io`].
-    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), SnapshotError> {
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), SnapshotError> {
         if offset != self.received {
             return Err(SnapshotError::OutOfOrder { path: self.part.clone(), what: "bytes come in order" });
         }
@@ -54,7 +54,7 @@ impl SnapshotReceiver {
     /// # Errors
     /// [`SnapshotError::Damaged`]: what came is not a whole snapshot;
     /// [`SnapshotError::UnknownFormat`], [`SnapshotError::Io`].
-    pub fn finish(self) -> Result<SnapshotSummary, SnapshotError> {
+    pub(crate) fn finish(self) -> Result<SnapshotSummary, SnapshotError> {
         let summary = SnapshotReader::open(&*self.disk, &self.part)?.verify()?;
         publish(&*self.disk, &*self.file, &self.part, &self.path)?;
         Ok(summary)

@@ -13,7 +13,7 @@ use super::layout::{
 
 /// A write that came while the rows were dumped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Redo {
+pub(crate) enum Redo {
     /// The key has this value now.
     Put {
         /// The key.
@@ -30,20 +30,20 @@ pub enum Redo {
 
 /// What a whole snapshot consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotSummary {
+pub(crate) struct SnapshotSummary {
     /// Rows in it.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Writes after them.
-    pub redo: u64,
+    pub(crate) redo: u64,
     /// Bytes of the file.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// A blake3 hash that stands for all of it.
-    pub hash: [u8; 32],
+    pub(crate) hash: [u8; 32],
 }
 
 /// Writes a snapshot: rows in key order, then redo. Dropped before
 /// [`SnapshotWriter::finish`], it leaves a `.part` file.
-pub struct SnapshotWriter {
+pub(crate) struct SnapshotWriter {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     part: PathBuf,
@@ -63,7 +63,7 @@ impl SnapshotWriter {
     ///
     /// # Errors
     /// [`SnapshotError::TooLarge`], [`SnapshotError::Io`].
-    pub fn create(
+    pub(crate) fn create(
         disk: Arc<dyn Disk>,
         path: &Path,
         group: GroupId,
@@ -95,7 +95,7 @@ impl SnapshotWriter {
     /// # Errors
     /// [`SnapshotError::OutOfOrder`] if it is not, or redo came before;
     /// [`SnapshotError::TooLarge`], [`SnapshotError::Io`].
-    pub fn row(&mut self, key: &[u8], value: &[u8]) -> Result<(), SnapshotError> {
+    pub(crate) fn row(&mut self, key: &[u8], value: &[u8]) -> Result<(), SnapshotError> {
         check_size(key.len().saturating_add(value.len()))?;
         if self.kind != Kind::Rows {
             return Err(self.out_of_order("rows come before redo"));
@@ -117,7 +117,7 @@ impl SnapshotWriter {
     ///
     /// # Errors
     /// [`SnapshotError::TooLarge`], [`SnapshotError::Io`].
-    pub fn redo(&mut self, redo: &Redo) -> Result<(), SnapshotError> {
+    pub(crate) fn redo(&mut self, redo: &Redo) -> Result<(), SnapshotError> {
         if self.kind == Kind::Rows {
             self.write_frame()?;
             self.kind = Kind::Redo;
@@ -144,7 +144,7 @@ impl SnapshotWriter {
     ///
     /// # Errors
     /// [`SnapshotError::TooLarge`], [`SnapshotError::Io`].
-    pub fn finish(mut self, meta: Bytes) -> Result<SnapshotSummary, SnapshotError> {
+    pub(crate) fn finish(mut self, meta: Bytes) -> Result<SnapshotSummary, SnapshotError> {
         check_size(meta.len())?;
         self.write_frame()?;
         let trailer_at = self.end;

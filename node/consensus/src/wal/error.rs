@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// What went wrong with the log.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum WalError {
+pub(crate) enum WalError {
     /// A write or sync failed before; nothing is written any more and the
     /// process must stop. Whether what waited is on the disk is unknown.
     #[error("the log stopped writing: {reason}")]

@@ -23,16 +23,16 @@ const FRAME_BYTES: u64 = 4 << 20;
 
 /// The sizes of a log.
 #[derive(Clone, Debug)]
-pub struct WalOptions {
+pub(crate) struct WalOptions {
     /// Bytes of a segment, 64 KiB at least and below 4 GiB. An entry may be
     /// as large as a quarter.
-    pub segment_bytes: u64,
+    pub(crate) segment_bytes: u64,
     /// How many purged segments are kept for their blocks to be used again.
-    pub spares_max: usize,
+    pub(crate) spares_max: usize,
     /// Bytes of entries that wait to be written; who submits more waits.
-    pub queue_bytes: u32,
+    pub(crate) queue_bytes: u32,
     /// Bytes of recent entries that are kept in memory once written.
-    pub cache_bytes: usize,
+    pub(crate) cache_bytes: usize,
 }
 
 impl Default for WalOptions {
@@ -53,34 +53,34 @@ impl WalOptions {
 
 /// What was found when a log was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
+pub(crate) struct Recovered {
     /// Files of the log.
-    pub segments: usize,
+    pub(crate) segments: usize,
     /// Group writes in them.
-    pub frames: u64,
+    pub(crate) frames: u64,
     /// Entries in them, also such as were truncated or purged later.
-    pub entries: u64,
+    pub(crate) entries: u64,
     /// A group write that a power cut had torn, and where it was cut off.
-    pub cut: Option<(PathBuf, u64)>,
+    pub(crate) cut: Option<(PathBuf, u64)>,
 }
 
 /// What the log holds of one group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GroupState {
+pub(crate) struct GroupState {
     /// The last purged index and its id as it was given.
-    pub purged: Option<(u64, Bytes)>,
+    pub(crate) purged: Option<(u64, Bytes)>,
     /// The index of the first entry that is there.
-    pub first: Option<u64>,
+    pub(crate) first: Option<u64>,
     /// The index of the last entry that is there.
-    pub last: Option<u64>,
+    pub(crate) last: Option<u64>,
     /// Bytes that the log takes on the disk, all groups together, without spares.
-    pub bytes_on_disk: u64,
+    pub(crate) bytes_on_disk: u64,
 }
 
 /// A handle of the log; clones are the same log. When the last one goes, the
 /// writer is stopped as by a kill: call [`Wal::shutdown`] first.
 #[derive(Clone)]
-pub struct Wal {
+pub(crate) struct Wal {
     pub(super) core: Arc<Core>,
     pub(super) runtime: Runtime,
     pub(super) dir: Arc<Path>,
@@ -107,7 +107,7 @@ impl Wal {
     /// [`WalError::Corrupt`]: the log cannot be trusted, the message says what
     /// to do. [`WalError::UnknownFormat`]. [`WalError::Io`], also if another
     /// process has it open.
-    pub async fn open(
+    pub(crate) async fn open(
         runtime: Runtime,
         dir: &Path,
         options: WalOptions,
@@ -136,7 +136,7 @@ impl Wal {
     /// # Errors
     /// [`WalError::OutOfOrder`], [`WalError::TooLarge`],
     /// [`WalError::Poisoned`], [`WalError::Closed`].
-    pub async fn append(
+    pub(crate) async fn append(
         &self,
         group: GroupId,
         entries: Vec<(u64, Bytes)>,
@@ -155,13 +155,13 @@ impl Wal {
     ///
     /// # Errors
     /// As [`Wal::append`].
-    pub async fn save_vote(&self, group: GroupId, vote: Bytes) -> Result<(), WalError> {
+    pub(crate) async fn save_vote(&self, group: GroupId, vote: Bytes) -> Result<(), WalError> {
         self.small(&vote)?;
         self.submit_and_wait(group, Change::Vote(vote)).await
     }
 
     /// The vote that was saved last, possibly not on the disk yet.
-    pub fn vote(&self, group: GroupId) -> Option<Bytes> {
+    pub(crate) fn vote(&self, group: GroupId) -> Option<Bytes> {
         self.core.state().groups.get(&group)?.point().vote.clone()
     }
 
@@ -170,7 +170,7 @@ impl Wal {
     ///
     /// # Errors
     /// As [`Wal::append`].
-    pub async fn truncate_after(&self, group: GroupId, after: Option<u64>) -> Result<(), WalError> {
+    pub(crate) async fn truncate_after(&self, group: GroupId, after: Option<u64>) -> Result<(), WalError> {
         let next = after.map_or(0, |after| after.saturating_add(1));
         self.submit_and_wait(group, Change::Truncate { next }).await
     }
@@ -181,7 +181,7 @@ impl Wal {
     ///
     /// # Errors
     /// As [`Wal::append`].
-    pub async fn purge(&self, group: GroupId, upto: u64, id: Bytes) -> Result<(), WalError> {
+    pub(crate) async fn purge(&self, group: GroupId, upto: u64, id: Bytes) -> Result<(), WalError> {
         self.small(&id)?;
         if upto == u64::MAX {
             return Err(WalError::OutOfOrder { group: group.0, index: upto, expected: 0 });
@@ -194,19 +194,19 @@ impl Wal {
     ///
     /// # Errors
     /// [`WalError::TooLarge`], [`WalError::Poisoned`], [`WalError::Closed`].
-    pub fn save_committed(&self, group: GroupId, id: Bytes) -> Result<(), WalError> {
+    pub(crate) fn save_committed(&self, group: GroupId, id: Bytes) -> Result<(), WalError> {
         self.small(&id)?;
         self.check_group(group)?;
         self.core.submit_lazily(group, &Change::Committed(id))
     }
 
     /// The committed id that was noted last.
-    pub fn committed(&self, group: GroupId) -> Option<Bytes> {
+    pub(crate) fn committed(&self, group: GroupId) -> Option<Bytes> {
         self.core.state().groups.get(&group)?.point().committed.clone()
     }
 
     /// What the log holds of a group, what is not on the disk yet included.
-    pub fn state(&self, group: GroupId) -> GroupState {
+    pub(crate) fn state(&self, group: GroupId) -> GroupState {
         let state = self.core.state();
         let bytes_on_disk = state.bytes_on_disk;
         let Some(point) = state.groups.get(&group).map(super::group::Group::point) else {
@@ -220,21 +220,16 @@ impl Wal {
     ///
     /// # Errors
     /// As [`Wal::read`].
-    pub async fn last(&self, group: GroupId) -> Result<Option<(u64, Bytes)>, WalError> {
+    pub(crate) async fn last(&self, group: GroupId) -> Result<Option<(u64, Bytes)>, WalError> {
         match self.state(group).last {
             None => Ok(None),
             Some(last) => Ok(self.read(group, last..last + 1, usize::MAX).await?.pop()),
         }
     }
 
-    /// The groups that the log knows of.
-    pub fn groups(&self) -> Vec<GroupId> {
-        self.core.state().groups.keys().copied().collect()
-    }
-
     /// Waits until the log has failed, and says why. The process must then
     /// stop: what it believed to be on the disk may not be.
-    pub fn poisoned(&self) -> impl Future<Output = WalError> + Send + 'static {
+    pub(crate) fn poisoned(&self) -> impl Future<Output = WalError> + Send + 'static {
         let mut failure = self.core.failure();
         async move {
             match failure.wait_for(Option::is_some).await.map(|error| error.clone()) {
@@ -249,7 +244,7 @@ impl Wal {
     ///
     /// # Errors
     /// [`WalError::Poisoned`] if a write failed, then or before.
-    pub async fn shutdown(&self) -> Result<(), WalError> {
+    pub(crate) async fn shutdown(&self) -> Result<(), WalError> {
         self.core.close();
         let task = self.writer.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task

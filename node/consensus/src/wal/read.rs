@@ -40,7 +40,7 @@ impl Wal {
     /// # Errors
     /// [`WalError::Corrupt`] if an entry is not what was written;
     /// [`WalError::Io`].
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         group: GroupId,
         range: Range<u64>,

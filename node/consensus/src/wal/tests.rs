@@ -11,7 +11,8 @@ use mucura_runtime::{Simulated, Unsynced};
 use mucura_types::GroupId;
 use tokio::sync::oneshot;
 
-use super::{Recovered, Wal, WalError, WalOptions};
+use super::handle::Recovered;
+use super::{Wal, WalError, WalOptions};
 
 const GROUP: GroupId = GroupId(0);
 const DIR: &str = "/wal";
