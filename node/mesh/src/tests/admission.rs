@@ -171,12 +171,22 @@ async fn a_hello_that_does_not_fit_is_answered_with_the_reason() {
     assert_eq!(close_code(&connection).await, 7, "no certificate");
     assert!(!a.is_reachable(NodeId(2)));
 
-    // The good one is welcome, and so is a dialler of newer versions too.
-    for hello in [good.clone(), Hello { versions: (1, 9), ..good }] {
-        let (_endpoint, connection) = raw(&site, Some(&two), to).await;
+    // The good one is welcome, and so is a dialler of newer versions too; of
+    // the same node, kind and lane, the newest connection counts.
+    let mut before: Option<Connection> = None;
+    let other_lane = Hello { kind: Kind::Bulk, lane: 1, ..good.clone() };
+    let mut endpoints = Vec::new();
+    for hello in [other_lane, good.clone(), Hello { versions: (1, 9), ..good }] {
+        let (endpoint, connection) = raw(&site, Some(&two), to).await;
+        endpoints.push(endpoint);
         let (mut send, mut recv) = connection.open_bi().await.unwrap();
         send.write_all(&message(&hello.encode())).await.unwrap();
         let welcome = Welcome::decode(&read_message(&mut recv, 1000).await.unwrap()).unwrap();
         assert_eq!((welcome.version, welcome.node), (1, NodeId(1)));
+        match before.replace(connection.clone()) {
+            Some(old) if hello.versions.1 == 9 => assert_eq!(close_code(&old).await, 1),
+            Some(old) => assert!(old.close_reason().is_none()),
+            None => {}
+        }
     }
 }
