@@ -210,7 +210,7 @@ impl State {
     }
 
     /// Makes changes visible, all or none.
-    fn apply(&mut self, group: GroupId, changes: &[Change]) -> Result<(), WalError> {
+    pub(super) fn apply(&mut self, group: GroupId, changes: &[Change]) -> Result<(), WalError> {
         let target = self.groups.entry(group).or_default();
         let mut expected = target.point().next;
         for change in changes {

@@ -2,6 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use mucura_runtime::{Runtime, SimFault};
 
+use super::super::core::State;
+use super::super::group::Location;
+use super::super::record::Change;
 use super::*;
 
 #[tokio::test]
@@ -239,4 +242,19 @@ async fn many_writers_on_a_real_disk_find_all_they_wrote() {
         let found = wal.read(GroupId(group), 0..u64::MAX, usize::MAX).await.unwrap();
         assert_eq!(found, entries(51..100, 2000));
     }
+}
+
+#[test]
+fn an_entry_written_late_never_stands_for_the_one_that_took_its_index() {
+    let mut state = State::default();
+    let append = |byte: u8| Change::Append { index: 0, bytes: Bytes::from(vec![byte; 9]), at: 0 };
+    let location = Location { segment: 1, epoch: 1, sequence: 1, frame: 4096, frame_len: 100, at: 17 };
+    state.apply(GROUP, &[append(1)]).unwrap();
+    state.apply(GROUP, &[Change::Truncate { next: 0 }]).unwrap();
+    state.apply(GROUP, &[append(2)]).unwrap();
+    // The first one reaches the disk only now.
+    state.settle(GROUP, 0, 1, location);
+    state.evict(0);
+    let slot = state.groups[&GROUP].slot(0).unwrap();
+    assert_eq!((slot.location, slot.bytes.as_deref()), (None, Some(&[2; 9][..])));
 }
