@@ -35,6 +35,16 @@ impl Blocking {
         Self(Mode::Inline)
     }
 
+    /// The same way of running work, but with `limit` threads of its own, so
+    /// that this work never waits for other work.
+    #[must_use]
+    pub fn separate(&self, limit: usize) -> Self {
+        match &self.0 {
+            Mode::Threads(_) => Self::threads(limit),
+            Mode::Inline => Self::inline(),
+        }
+    }
+
     /// Runs `work` and gives its result. Work that has begun runs to its end
     /// even when the caller goes away.
     ///

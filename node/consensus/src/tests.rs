@@ -1,0 +1,3 @@
+mod cluster;
+mod network;
+mod replication;
