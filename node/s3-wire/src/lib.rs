@@ -1,1 +1,34 @@
-//! The S3 protocol as data: requests, signatures, chunked bodies, XML, errors.
+//! The S3 protocol as data: requests parsed and validated, SigV4 verified, aws-chunked bodies
+//! decoded, checksums, conditions and ranges evaluated, XML read and written, the error table.
+//!
+//! Everything here is pure: no I/O, no clock (times come in as milliseconds since 1970), no
+//! randomness. Nothing here knows buckets, users or storage: it says what a request means, not
+//! whether it may be done.
+//!
+//! The life of a request:
+//!
+//! 1. [`sigv4::Claim::parse`] and [`sigv4::Claim::verify`] say who sent it.
+//! 2. [`request::parse_request`] says what it asks for. What S3 has and we do not is
+//!    `NotImplemented`, never quietly something else.
+//! 3. The body runs through [`chunked::Decoder`] if it is framed; [`checksum`] has the hashers, and
+//!    compares at the end.
+//! 4. [`conditions`] and [`range`] decide what to answer, [`xml`] writes it, [`error::S3Error`]
+//!    refuses.
+//!
+//! Invariant: no input makes anything here panic, and every parser has its bounds.
+
+pub mod checksum;
+pub mod chunked;
+pub mod conditions;
+pub mod error;
+mod head;
+pub mod range;
+pub mod request;
+pub mod sigv4;
+pub mod time;
+mod uri;
+pub mod xml;
+
+pub use error::{ErrorCode, S3Error};
+pub use head::RequestHead;
+pub use uri::encode_listed;

@@ -1,0 +1,147 @@
+//! The table of error codes: name, HTTP status and default message of each.
+
+use http::StatusCode;
+
+macro_rules! error_codes {
+    ($($name:ident $text:literal $status:literal $message:literal)*) => {
+        /// An S3 error code. The name on the wire, the status and the default message are fixed per code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $(#[doc = $message] $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code as clients see it in `<Code>`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The message used when nothing more precise is known.
+            pub fn message(self) -> &'static str {
+                match self { $(Self::$name => $message,)* }
+            }
+
+            fn status_number(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    AccessDenied "AccessDenied" 403 "Access Denied"
+    AccountProblem "AccountProblem" 403 "There is a problem with your account that prevents the operation from completing successfully."
+    AuthorizationHeaderMalformed "AuthorizationHeaderMalformed" 400 "The authorization header that you provided is not valid."
+    AuthorizationQueryParametersError "AuthorizationQueryParametersError" 400 "The authorization query parameters that you provided are not valid."
+    BadDigest "BadDigest" 400 "The Content-MD5 or checksum value that you specified did not match what the server received."
+    BucketAlreadyExists "BucketAlreadyExists" 409 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."
+    BucketAlreadyOwnedByYou "BucketAlreadyOwnedByYou" 409 "Your previous request to create the named bucket succeeded and you already own it."
+    BucketNotEmpty "BucketNotEmpty" 409 "The bucket you tried to delete is not empty."
+    ConditionalRequestConflict "ConditionalRequestConflict" 409 "The conditional request cannot succeed due to a conflicting operation against this resource."
+    EntityTooLarge "EntityTooLarge" 400 "Your proposed upload exceeds the maximum allowed size"
+    EntityTooSmall "EntityTooSmall" 400 "Your proposed upload is smaller than the minimum allowed size"
+    ExpiredToken "ExpiredToken" 400 "The provided token has expired."
+    IllegalLocationConstraintException "IllegalLocationConstraintException" 400 "The specified location constraint is incompatible for the region specific endpoint this request was sent to."
+    IncompleteBody "IncompleteBody" 400 "You did not provide the number of bytes specified by the Content-Length HTTP header."
+    InternalError "InternalError" 500 "We encountered an internal error. Please try again."
+    InvalidAccessKeyId "InvalidAccessKeyId" 403 "The AWS Access Key Id you provided does not exist in our records."
+    InvalidArgument "InvalidArgument" 400 "Invalid Argument"
+    InvalidBucketName "InvalidBucketName" 400 "The specified bucket is not valid."
+    InvalidBucketState "InvalidBucketState" 409 "The request is not valid for the current state of the bucket."
+    InvalidDigest "InvalidDigest" 400 "The Content-MD5 you specified was invalid."
+    InvalidEncryptionAlgorithm "InvalidEncryptionAlgorithmError" 400 "The encryption request that you specified is not valid."
+    InvalidLocationConstraint "InvalidLocationConstraint" 400 "The specified location-constraint is not valid"
+    InvalidObjectState "InvalidObjectState" 403 "The operation is not valid for the current state of the object."
+    InvalidPart "InvalidPart" 400 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
+    InvalidPartNumber "InvalidPartNumber" 416 "The requested partnumber is not satisfiable"
+    InvalidPartOrder "InvalidPartOrder" 400 "The list of parts was not in ascending order. Parts must be ordered by part number."
+    InvalidRange "InvalidRange" 416 "The requested range is not satisfiable"
+    InvalidRequest "InvalidRequest" 400 "Invalid Request"
+    InvalidStorageClass "InvalidStorageClass" 400 "The storage class you specified is not valid"
+    InvalidToken "InvalidToken" 400 "The provided token is malformed or otherwise invalid."
+    InvalidUri "InvalidURI" 400 "Couldn't parse the specified URI."
+    KeyTooLong "KeyTooLongError" 400 "Your key is too long"
+    MalformedTrailer "MalformedTrailerError" 400 "The request contained trailing data that was not well-formed or did not conform to our published schema."
+    MalformedXml "MalformedXML" 400 "The XML you provided was not well-formed or did not validate against our published schema"
+    MaxMessageLengthExceeded "MaxMessageLengthExceeded" 400 "Your request was too big."
+    MetadataTooLarge "MetadataTooLarge" 400 "Your metadata headers exceed the maximum allowed metadata size"
+    MethodNotAllowed "MethodNotAllowed" 405 "The specified method is not allowed against this resource."
+    MissingContentLength "MissingContentLength" 411 "You must provide the Content-Length HTTP header."
+    MissingRequestBody "MissingRequestBodyError" 400 "Request Body is empty"
+    MissingSecurityHeader "MissingSecurityHeader" 400 "Your request was missing a required header"
+    NoSuchBucket "NoSuchBucket" 404 "The specified bucket does not exist"
+    NoSuchKey "NoSuchKey" 404 "The specified key does not exist."
+    NoSuchUpload "NoSuchUpload" 404 "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+    NoSuchVersion "NoSuchVersion" 404 "The specified version does not exist."
+    NotImplemented "NotImplemented" 501 "A header or query you provided requested a function that is not implemented."
+    NotModified "NotModified" 304 "Not Modified"
+    OperationAborted "OperationAborted" 409 "A conflicting conditional operation is currently in progress against this resource. Please try again."
+    PreconditionFailed "PreconditionFailed" 412 "At least one of the pre-conditions you specified did not hold"
+    QuotaExceeded "QuotaExceeded" 403 "The quota of this account or bucket is used up."
+    RequestHeaderSectionTooLarge "RequestHeaderSectionTooLarge" 400 "Your request header and query parameters exceed the maximum allowed size."
+    RequestTimeTooSkewed "RequestTimeTooSkewed" 403 "The difference between the request time and the current time is too large."
+    RequestTimeout "RequestTimeout" 400 "Your socket connection to the server was not read from or written to within the timeout period."
+    ServiceUnavailable "ServiceUnavailable" 503 "Service is unable to handle request."
+    SignatureDoesNotMatch "SignatureDoesNotMatch" 403 "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+    SlowDown "SlowDown" 503 "Please reduce your request rate."
+    TooManyBuckets "TooManyBuckets" 400 "You have attempted to create more buckets than allowed"
+    UnexpectedContent "UnexpectedContent" 400 "This request contains unsupported content."
+    XAmzContentSha256Mismatch "XAmzContentSHA256Mismatch" 400 "The provided 'x-amz-content-sha256' header does not match what was computed."
+}
+
+impl ErrorCode {
+    /// The HTTP status AWS gives with this code.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.status_number()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The code of that name on the wire, for clients that read error bodies.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+}
+
+impl std::fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_has_an_error_status_and_a_name_of_its_own() {
+        let names: BTreeSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), ErrorCode::ALL.len());
+        for code in ErrorCode::ALL {
+            let status = code.status_number();
+            assert!(status == 304 || (400..=503).contains(&status), "{code}");
+            assert_eq!(code.status().as_u16(), status);
+            assert_eq!(ErrorCode::from_name(code.as_str()), Some(*code));
+        }
+    }
+
+    #[test]
+    fn statuses_that_clients_depend_on_are_those_of_aws() {
+        for (code, status) in [
+            (ErrorCode::NoSuchKey, 404),
+            (ErrorCode::MissingContentLength, 411),
+            (ErrorCode::PreconditionFailed, 412),
+            (ErrorCode::InvalidRange, 416),
+            (ErrorCode::NotImplemented, 501),
+            (ErrorCode::SlowDown, 503),
+            (ErrorCode::RequestTimeTooSkewed, 403),
+            (ErrorCode::AuthorizationHeaderMalformed, 400),
+            (ErrorCode::BucketNotEmpty, 409),
+        ] {
+            assert_eq!(code.status().as_u16(), status, "{code}");
+        }
+    }
+}

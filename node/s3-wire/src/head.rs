@@ -1,0 +1,55 @@
+//! The head of an HTTP request, which is all that routing and signatures look at.
+
+use http::{HeaderMap, Method, Uri};
+
+use crate::error::{ErrorCode, S3Error};
+
+/// Method, URI and headers of a request, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The URI as it was received; the path must not have been normalised.
+    pub uri: &'a Uri,
+    /// The headers as they were received; nothing may have been added or changed.
+    pub headers: &'a HeaderMap,
+}
+
+impl<'a> From<&'a http::request::Parts> for RequestHead<'a> {
+    fn from(parts: &'a http::request::Parts) -> Self {
+        Self { method: &parts.method, uri: &parts.uri, headers: &parts.headers }
+    }
+}
+
+impl<'a, B> From<&'a http::Request<B>> for RequestHead<'a> {
+    fn from(request: &'a http::Request<B>) -> Self {
+        Self { method: request.method(), uri: request.uri(), headers: request.headers() }
+    }
+}
+
+impl<'a> RequestHead<'a> {
+    /// The value of a header, without surrounding spaces; `InvalidArgument` if it is not plain text.
+    pub(crate) fn header(&self, name: &str) -> Result<Option<&'a str>, S3Error> {
+        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        match value.to_str() {
+            Ok(text) => Ok(Some(text.trim())),
+            Err(_) => {
+                Err(S3Error::with_message(ErrorCode::InvalidArgument, "Header value is not plain text")
+                    .field("ArgumentName", name))
+            }
+        }
+    }
+
+    /// The host the client meant, with its port if it gave one.
+    pub(crate) fn host(&self) -> Option<&'a str> {
+        match self.headers.get(http::header::HOST) {
+            Some(host) => host.to_str().ok(),
+            None => self.uri.authority().map(http::uri::Authority::as_str),
+        }
+    }
+
+    /// The raw query, empty when there is none.
+    pub(crate) fn query(&self) -> &'a str {
+        self.uri.query().unwrap_or("")
+    }
+}

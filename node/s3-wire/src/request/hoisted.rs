@@ -1,0 +1,39 @@
+//! Headers that a presigned URL carries as query parameters.
+//!
+//! Some SDKs move the `x-amz-*` headers of a request into the query when they presign it, and S3
+//! takes them for headers; so do we, before anything is read from the request.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::error::S3Error;
+use crate::head::RequestHead;
+use crate::uri::Query;
+
+/// The parameters of the signature itself.
+const SIGNATURE: &[&str] = &[
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+];
+
+/// The headers together with those in the query, or `None` if the query has none.
+pub(super) fn with_hoisted(head: &RequestHead<'_>, query: &Query) -> Result<Option<HeaderMap>, S3Error> {
+    let mut merged: Option<HeaderMap> = None;
+    for (name, value) in query.pairs() {
+        let lower = name.to_ascii_lowercase();
+        if !lower.starts_with("x-amz-") || SIGNATURE.contains(&lower.as_str()) {
+            continue;
+        }
+        let fault = || S3Error::invalid_argument("The parameter does not fit into a header", name, value);
+        let header = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| fault())?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| fault())?;
+        if !head.headers.contains_key(&header) {
+            merged.get_or_insert_with(|| head.headers.clone()).append(header, value);
+        }
+    }
+    Ok(merged)
+}

@@ -1,0 +1,161 @@
+//! Parameters of the operations on buckets and single objects.
+
+use http::{HeaderName, HeaderValue, header};
+
+use crate::checksum::BodyChecksum;
+use crate::conditions::{ReadConditions, WriteCondition};
+use crate::error::{ErrorCode, S3Error};
+use crate::range::{RangeSpec, parse_range};
+use crate::request::{ObjectAttributes, RequestBody, Target};
+use crate::xml::{MAX_BUCKET_CONFIGURATION_LEN, MAX_DELETE_LEN};
+
+/// Creates a bucket; the body may hold a configuration ([`crate::xml::parse_bucket_configuration`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateBucket {
+    /// The name.
+    pub bucket: String,
+    /// The body.
+    pub body: RequestBody,
+}
+
+impl CreateBucket {
+    pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
+        let checksum = BodyChecksum::from_head(target.head)?;
+        let body = RequestBody::of_document(&target, checksum, MAX_BUCKET_CONFIGURATION_LEN)?;
+        Ok(Self { body, bucket: target.bucket })
+    }
+}
+
+/// Stores an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutObject {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// What is stored beside the bytes.
+    pub attributes: ObjectAttributes,
+    /// The condition to decide with the write.
+    pub condition: WriteCondition,
+    /// The bytes.
+    pub body: RequestBody,
+}
+
+impl PutObject {
+    pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
+        Ok(Self {
+            attributes: ObjectAttributes::from_head(target.head)?,
+            condition: WriteCondition::from_head(target.head)?,
+            body: RequestBody::of_upload(&target)?,
+            bucket: target.bucket,
+            key: target.key,
+        })
+    }
+}
+
+/// Reads an object, or only its head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetObject {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The ranges asked for; see [`crate::range::resolve`].
+    pub range: Option<Vec<RangeSpec>>,
+    /// The one part asked for; never together with `range`.
+    pub part_number: Option<u16>,
+    /// The conditions under which it is wanted.
+    pub conditions: ReadConditions,
+    /// Whether the answer shall carry the stored checksum.
+    pub checksum_mode: bool,
+    /// Headers to answer in place of the stored ones. Anonymous requests may not have any:
+    /// `InvalidRequest`, which is the caller's to say.
+    pub overrides: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl GetObject {
+    pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
+        let head = target.head;
+        let range = head.header("range")?.and_then(parse_range);
+        let part_number = target.query.has("partNumber").then(|| target.part_number()).transpose()?;
+        if range.is_some() && part_number.is_some() {
+            return Err(S3Error::with_message(
+                ErrorCode::InvalidRequest,
+                "Cannot specify both Range header and partNumber query parameter",
+            ));
+        }
+        // A range under If-Range is only meant for the object the client knows, which we do
+        // not compare: the whole object is always a right answer.
+        let range = range.filter(|_| !head.headers.contains_key(header::IF_RANGE));
+        let mode = head.header("x-amz-checksum-mode")?;
+        Ok(Self {
+            range,
+            part_number,
+            conditions: ReadConditions::from_head(head, "")?,
+            checksum_mode: mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
+            overrides: overrides(&target)?,
+            bucket: target.bucket,
+            key: target.key,
+        })
+    }
+}
+
+fn overrides(target: &Target<'_>) -> Result<Vec<(HeaderName, HeaderValue)>, S3Error> {
+    let mut found = Vec::new();
+    for (parameter, name) in [
+        ("response-cache-control", header::CACHE_CONTROL),
+        ("response-content-disposition", header::CONTENT_DISPOSITION),
+        ("response-content-encoding", header::CONTENT_ENCODING),
+        ("response-content-language", header::CONTENT_LANGUAGE),
+        ("response-content-type", header::CONTENT_TYPE),
+        ("response-expires", header::EXPIRES),
+    ] {
+        let Some(value) = target.query.filled(parameter) else { continue };
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            S3Error::invalid_argument("The value does not fit into a header", parameter, value)
+        })?;
+        found.push((name, value));
+    }
+    Ok(found)
+}
+
+/// Deletes an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteObject {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The condition to decide with the delete.
+    pub condition: WriteCondition,
+}
+
+impl DeleteObject {
+    pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
+        let condition = WriteCondition::from_head(target.head)?;
+        Ok(Self { condition, bucket: target.bucket, key: target.key })
+    }
+}
+
+/// Deletes the objects that the body lists ([`crate::xml::parse_delete`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteObjects {
+    /// The bucket.
+    pub bucket: String,
+    /// The body, which has an MD5 or a checksum.
+    pub body: RequestBody,
+}
+
+impl DeleteObjects {
+    pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
+        let checksum = BodyChecksum::from_head(target.head)?;
+        let body = RequestBody::of_document(&target, checksum, MAX_DELETE_LEN)?;
+        if body.md5.is_none() && body.checksum.is_none() {
+            return Err(S3Error::with_message(
+                ErrorCode::InvalidRequest,
+                "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+            ));
+        }
+        Ok(Self { body, bucket: target.bucket })
+    }
+}
