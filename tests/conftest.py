@@ -1,6 +1,7 @@
 """Folders and demos for all suites: each test its own, kept only when it fails."""
 
 import os
+import random
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.demo import REPOSITORY, Demo
+from harness.workload import Workload
 
 FULL = os.environ.get("MUCURA_FULL") == "1"
 KEPT_LOGS = Path(os.environ.get("MUCURA_TEST_LOGS", REPOSITORY / "target" / "test-logs"))
@@ -86,3 +88,21 @@ def shared_demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
     finally:
         demo.kill_all()
         _put_away(root, "shared", request.session.stash.get(FAILED, False))
+
+
+@pytest.fixture
+def seed() -> int:
+    """`MUCURA_SEED` replays a run; it is printed with every failure."""
+    value = int(os.environ.get("MUCURA_SEED", random.randrange(2**32)))
+    print(f"MUCURA_SEED={value}")
+    return value
+
+
+@pytest.fixture
+def workload(seed: int) -> Callable[..., Workload]:
+    """Makes verifying loads on a demo."""
+
+    def make(demo: Demo, bucket: str = "load", **options: int) -> Workload:
+        return Workload(demo.site(), bucket, seed, **options)
+
+    return make

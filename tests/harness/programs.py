@@ -10,9 +10,11 @@ from .site import Site
 
 def run(*command: str, environment: dict[str, str], timeout_s: float = 900) -> str:
     """Output of a program that must succeed."""
+    # A bundle of CAs that is set for other purposes stops rclone.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_"))}
     done = subprocess.run(
         command,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from .values import Value
+from .waiting import Final
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Write:
         return f"{what} [{self.invoked:.3f}, {self.completed:.3f}]"
 
 
-class Wrong(AssertionError):
+class Wrong(Final):
     """A read returned what it must not."""
 
 

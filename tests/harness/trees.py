@@ -1,11 +1,13 @@
 """Trees of files to copy around, and proof that two are the same."""
 
 import hashlib
+import os
 import random
 from pathlib import Path
 
 KIB = 1024
 MIB = 1024 * KIB
+OLD_S = 1_600_000_000
 
 
 def grow(root: Path, files: int, largest: int, seed: int) -> None:
@@ -27,7 +29,10 @@ def grow(root: Path, files: int, largest: int, seed: int) -> None:
             size = chance.randrange(256 * KIB)
         else:
             size = chance.randrange(min(2 * MIB, largest + 1))
-        (folder / f"{chance.choice(stems)} {number}").write_bytes(chance.randbytes(size))
+        file = folder / f"{chance.choice(stems)} {number}"
+        file.write_bytes(chance.randbytes(size))
+        # Older than any upload: clients compare times to the second.
+        os.utime(file, (OLD_S + number, OLD_S + number))
 
 
 def digest_of_file(path: Path) -> str:

@@ -13,8 +13,13 @@ class Late(AssertionError):
     """The condition did not hold before its deadline."""
 
 
+class Final(AssertionError):
+    """No waiting mends this."""
+
+
 def wait_for(condition: Callable[[], T], deadline_s: float, what: str, poll_s: float = POLL_S) -> T:
-    """Returns the first true result of `condition`; an exception counts as not yet."""
+    """Returns the first true result of `condition`; an exception counts as not
+    yet, unless it is final."""
     end = time.monotonic() + deadline_s
     while True:
         last: object
@@ -23,6 +28,8 @@ def wait_for(condition: Callable[[], T], deadline_s: float, what: str, poll_s: f
             if result:
                 return result
             last = result
+        except Final:
+            raise
         except Exception as error:  # whatever it is, it is part of the message
             last = error
         if time.monotonic() >= end:

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -85,3 +86,14 @@ def exchange(endpoint: str, sent: bytes, half_close: bool, timeout_s: float = 10
             return _response(answer)
         except (ConnectionError, http.client.HTTPException):
             return None
+
+
+def exchange_stream(endpoint: str, head: bytes, pieces: Iterable[bytes], timeout_s: float) -> Response:
+    """Sends a body piece by piece on a connection of its own."""
+    with socket.create_connection(host_and_port(endpoint), timeout=timeout_s) as raw:
+        raw.sendall(head)
+        for piece in pieces:
+            raw.sendall(piece)
+        answer = http.client.HTTPResponse(raw)
+        answer.begin()
+        return _response(answer)

@@ -5,7 +5,8 @@ import random
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .raw import RawS3, object_path
@@ -55,7 +56,7 @@ class Workload:
         readers: int = 2,
         keys_each: int = 12,
         timeout_s: float = 10,
-        largest: int = 5 * MIB,
+        largest: int = 6 * MIB,
     ):
         self.site = site
         self.bucket = bucket
@@ -67,6 +68,9 @@ class Workload:
         self._nodes = list(range(len(site.endpoints)))
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._go = threading.Event()
+        self._go.set()
+        self._busy = 0
         self._successes: list[float] = []
         self._acked_writes = 0
         self.failures: list[Failure] = []
@@ -104,6 +108,16 @@ class Workload:
         """From now on leaves these nodes alone."""
         with self._lock:
             self._nodes = [node for node in range(len(self.site.endpoints)) if node not in nodes]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside, no operation is under way and none begins."""
+        self._go.clear()
+        try:
+            wait_for(lambda: self._busy == 0, self._timeout_s * 4, "operations under way come to an end")
+            yield
+        finally:
+            self._go.set()
 
     def check(self) -> None:
         """Raises if any answer was wrong so far."""
@@ -175,7 +189,12 @@ class Workload:
             node: RawS3.of(self.site, node, self._timeout_s) for node in range(len(self.site.endpoints))
         }
         while not self._stop.is_set():
+            if not self._go.wait(0.1):
+                continue
             with self._lock:
+                if not self._go.is_set():
+                    continue
+                self._busy += 1
                 node = chance.choice(self._nodes)
             try:
                 loop(chance, node, clients[node])
@@ -191,6 +210,9 @@ class Workload:
                     self.failures.append(failure)
                 # Not to wait for something, but not to hammer what is down.
                 self._stop.wait(0.05)
+            finally:
+                with self._lock:
+                    self._busy -= 1
 
     def _writer(self, index: int) -> Loop:
         keys = self._keys[index]

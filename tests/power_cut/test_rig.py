@@ -1,6 +1,7 @@
 """The rig itself: a cut loses exactly what was not synced."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from harness.volumes import Volume
 
 
 @pytest.fixture
-def volume(tmp_path: Path):
-    made = Volume.create(tmp_path / "image", tmp_path / "mounted", size_mib=64)
+def volume(folder: Path) -> Iterator[Volume]:
+    made = Volume.create(folder / "image", folder / "mounted", size_mib=64)
     yield made
     if made.mounted:
         made.unmount()

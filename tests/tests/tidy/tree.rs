@@ -38,7 +38,7 @@ pub(crate) struct Dependency {
 }
 
 /// Folders of tools, wherever they are.
-const SKIPPED_FOLDERS: [&str; 3] = [".git", "__pycache__", "node_modules"];
+const SKIPPED_FOLDERS: [&str; 4] = [".git", "__pycache__", "node_modules", "target"];
 
 impl Tree {
     pub(crate) fn of_this_repository() -> Self {
