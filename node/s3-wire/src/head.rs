@@ -28,15 +28,13 @@ impl<'a, B> From<&'a http::Request<B>> for RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// The value of a header, without surrounding spaces; `InvalidArgument` if it is not plain text.
+    /// The value of a header, without surrounding spaces; `InvalidArgument` if it is not UTF-8.
     pub(crate) fn header(&self, name: &str) -> Result<Option<&'a str>, S3Error> {
         let Some(value) = self.headers.get(name) else { return Ok(None) };
-        match value.to_str() {
+        match std::str::from_utf8(value.as_bytes()) {
             Ok(text) => Ok(Some(text.trim())),
-            Err(_) => {
-                Err(S3Error::with_message(ErrorCode::InvalidArgument, "Header value is not plain text")
-                    .field("ArgumentName", name))
-            }
+            Err(_) => Err(S3Error::with_message(ErrorCode::InvalidArgument, "Header value is not UTF-8")
+                .field("ArgumentName", name)),
         }
     }
 

@@ -142,17 +142,17 @@ impl Decoder {
 
     /// Takes input up to the end of the line; gives the line, without its end, when it is whole.
     fn take_line(&mut self, input: &mut Bytes) -> Result<Option<String>, S3Error> {
-        let end = input.iter().take(MAX_LINE).position(|byte| *byte == b'\n');
-        let take = end.unwrap_or(input.len().min(MAX_LINE));
-        if self.line.len() + take > MAX_LINE || (end.is_none() && take == MAX_LINE) {
-            return Err(malformed("a line is too long"));
-        }
-        self.line.extend_from_slice(&input[..take]);
-        if end.is_none() {
-            input.advance(take);
+        let room = MAX_LINE - self.line.len();
+        let Some(end) = input.iter().take(room + 1).position(|byte| *byte == b'\n') else {
+            if input.len() > room {
+                return Err(malformed("a line is too long"));
+            }
+            self.line.extend_from_slice(input);
+            input.clear();
             return Ok(None);
-        }
-        input.advance(take + 1);
+        };
+        self.line.extend_from_slice(&input[..end]);
+        input.advance(end + 1);
         let mut line = std::mem::take(&mut self.line);
         let in_trailers = matches!(self.state, State::Trailers { .. } | State::End);
         if line.last() == Some(&b'\r') {

@@ -133,6 +133,9 @@ pub struct DeleteObject {
 impl DeleteObject {
     pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
         let condition = WriteCondition::from_head(target.head)?;
+        if condition == WriteCondition::Absent {
+            return Err(S3Error::header_not_implemented("If-None-Match"));
+        }
         Ok(Self { condition, bucket: target.bucket, key: target.key })
     }
 }

@@ -144,6 +144,7 @@ fn headers_we_would_have_to_ignore_are_refused() {
             refused("PUT", &uri, &[("content-length", "0")], ErrorCode::NotImplemented);
         }
     }
+    refused("DELETE", "/photos/a", &[("if-none-match", "*")], ErrorCode::NotImplemented);
     let glacier = [("content-length", "0"), ("x-amz-storage-class", "GLACIER")];
     refused("PUT", "/photos/a", &glacier, ErrorCode::InvalidStorageClass);
     for method in ["GET", "HEAD", "DELETE"] {

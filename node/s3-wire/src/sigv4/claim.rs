@@ -35,6 +35,8 @@ pub struct Claim {
 pub struct Verified {
     /// The access key that signed.
     pub access_key: String,
+    /// The session token of temporary credentials; the caller must check it.
+    pub session_token: Option<String>,
     /// How the body is covered.
     pub payload: PayloadMode,
     /// Checks the signatures of the chunks of the body, if it has any.
@@ -221,6 +223,7 @@ impl Claim {
         Ok(Verified {
             chunk_signer: ChunkSigner::new(key, self.amz_date, &self.scope, self.signature),
             access_key: self.access_key,
+            session_token: self.session_token,
             payload: self.payload,
         })
     }
