@@ -94,6 +94,27 @@ async fn a_segment_of_another_log_is_refused() {
 }
 
 #[tokio::test]
+async fn a_frame_of_another_history_never_joins() {
+    let machine = log_of(3).await;
+    let block = |number: u64| number * BLOCK as u64;
+    let mut stale = vec![0; BLOCK];
+    let file = machine.disk.open(&segment(1), OpenMode::ReadWrite).unwrap();
+    file.read_at(&mut stale, block(4)).unwrap();
+    // The last two frames are cut, and the first of them written anew.
+    for last in [4, 3] {
+        machine.disk.flip(&segment(1), block(last) + 500, 1).unwrap();
+        open(&machine).await.shutdown().await.unwrap();
+    }
+    let wal = open(&machine).await;
+    submit(&wal, vec![(1, entry(77, 3000))]).await.unwrap().await.unwrap().unwrap();
+    wal.shutdown().await.unwrap();
+    drop(wal);
+    // What was cut comes back behind it, with the right epoch and number.
+    file.write_at(&stale, block(4)).unwrap();
+    assert!(matches!(try_open(&machine).await, Err(WalError::Corrupt { .. })));
+}
+
+#[tokio::test]
 async fn an_entry_that_rots_while_the_log_is_open_is_not_served() {
     let machine = Runtime::simulated(3, 0);
     let wal = open(&machine).await;
