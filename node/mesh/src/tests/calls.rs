@@ -37,7 +37,7 @@ async fn messages_past_the_limit_are_refused_where_they_meet_it() {
     know(&a, &[(2, &b)]);
     let call = |method, len| a.call(TWO, method, pattern(len, 1), within(5000));
     assert_eq!(call(ECHO, 100_001).await.unwrap_err(), CallError::TooLarge, "at the caller");
-    assert_eq!(call(ECHO, 50_001).await.unwrap_err(), CallError::TooLarge, "at the server");
+    assert_eq!(call(TRACE, 50_001).await.unwrap_err(), CallError::TooLarge, "at the server");
     assert_eq!(call(GROW, 20_000).await.unwrap_err(), CallError::TooLarge, "in the answer");
     assert_eq!(call(ECHO, 50_000).await.unwrap().len(), 50_000);
     // The caller bounds answers by itself too.
@@ -55,6 +55,16 @@ async fn a_caller_waits_no_longer_than_its_deadline() {
     let call = a.call(TWO, HANG, Bytes::new(), within(200));
     assert_eq!(soon(2000, call).await.unwrap_err(), CallError::Timeout);
     soon(2000, service.dropped.notified()).await;
+
+    // Nor when the peer says nothing at all any more.
+    let (wire, cut) = cuttable();
+    let c = Mesh::start(site.config(3), &site.runtime, &wire).unwrap();
+    c.serve(std::sync::Arc::new(TestService::default()));
+    know(&a, &[(3, &c)]);
+    echo(&a, 3).await.unwrap();
+    cut.store(true, std::sync::atomic::Ordering::SeqCst);
+    let call = a.call(NodeId(3), ECHO, Bytes::new(), within(200));
+    assert_eq!(soon(2000, call).await.unwrap_err(), CallError::Timeout);
 }
 
 #[tokio::test]
@@ -124,6 +134,7 @@ async fn calls_past_the_callers_own_bound_are_busy_at_once() {
     let call = tokio::spawn(async move { caller.call(TWO, HANG, Bytes::new(), within(60_000)).await });
     soon(5000, service.began.notified()).await;
     assert_eq!(echo(&a, 2).await.unwrap_err(), CallError::Busy);
+    a.call(TWO, URGENT_ECHO, Bytes::new(), within(5000)).await.unwrap();
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     echo(&a, 2).await.unwrap();
