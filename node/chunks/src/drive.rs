@@ -74,6 +74,21 @@ impl Drive {
         run(&runtime.blocking, move || DriveIdentity::format(&machine, &dir, site, drive, levels)).await
     }
 
+    /// Writes down the number that the site gave to a drive that was formatted
+    /// with number 0. It must not be open.
+    ///
+    /// # Errors
+    /// `NotFormatted`; `WrongDrive`: it is another, or has another number; `Io`.
+    pub async fn number(
+        runtime: &Runtime,
+        dir: &Path,
+        store: StoreId,
+        drive: DriveId,
+    ) -> Result<DriveIdentity, ChunkError> {
+        let (disk, dir) = (runtime.disk.clone(), dir.to_owned());
+        run(&runtime.blocking, move || DriveIdentity::number(&*disk, &dir, store, drive)).await
+    }
+
     /// What a directory says that it is.
     ///
     /// # Errors
@@ -98,6 +113,12 @@ impl Drive {
         let volume =
             run(&runtime.blocking, move || Volume::open(disk, &dir, expected, reserve_bytes)).await?;
         Ok(Self { volume: Arc::new(volume), blocking: runtime.blocking.clone(), pool })
+    }
+
+    /// The same drive, whose reads take their memory from another pool.
+    #[must_use]
+    pub fn with_pool(&self, pool: BufferPool) -> Self {
+        Self { pool, ..self.clone() }
     }
 
     /// Takes the drive out of service in order: if no write is open, the next
@@ -191,6 +212,25 @@ impl Drive {
     /// `Failed`, `Corrupt`, `Busy`.
     pub async fn contains(&self, shard: ShardName) -> Result<bool, ChunkError> {
         self.run(move |volume| volume.contains(shard)).await
+    }
+
+    /// Those of `shards` that are not on the drive, whole.
+    ///
+    /// # Errors
+    /// `Failed`, `Busy`.
+    pub async fn lacking(&self, shards: Vec<ShardName>) -> Result<Vec<ShardName>, ChunkError> {
+        self.run(move |volume| {
+            let mut lacking = Vec::new();
+            for shard in shards {
+                match volume.contains(shard) {
+                    Ok(true) => {}
+                    Ok(false) | Err(ChunkError::Corrupt { .. }) => lacking.push(shard),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(lacking)
+        })
+        .await
     }
 
     /// The shards after `after`, in order: those among the next `limit` names.

@@ -11,6 +11,8 @@ use crate::shard::ShardName;
 const ID_FILE: &str = "mucura-drive";
 const ID_FILE_BYTES_MAX: usize = 4096;
 const FIRST_LINE: &str = "mucura drive, format 1";
+/// A drive that was formatted before the site gave it a number.
+const UNNUMBERED: DriveId = DriveId(0);
 /// More would make a million directories.
 const LEVELS_MAX: u8 = 2;
 
@@ -19,7 +21,8 @@ const LEVELS_MAX: u8 = 2;
 pub struct DriveIdentity {
     /// The site that it belongs to.
     pub site: SiteId,
-    /// Its number in that site. A replacement has the same.
+    /// Its number in that site; 0 until the site has given it one. A
+    /// replacement has the same.
     pub drive: DriveId,
     /// Made at random when it was formatted: tells it from its replacement.
     pub store: StoreId,
@@ -97,6 +100,28 @@ impl DriveIdentity {
         above.iter().try_for_each(|parent| disk.sync_dir(parent)).map_err(io("sync directories of"))?;
         replace_file(disk, &dir.join(ID_FILE), identity.text().as_bytes())
             .map_err(io("write drive id in"))?;
+        Ok(identity)
+    }
+
+    /// Writes down the number that the site gave to a drive without one.
+    ///
+    /// # Errors
+    /// `WrongDrive`: it has another number, or is another drive; else as
+    /// [`DriveIdentity::read`].
+    pub(crate) fn number(
+        disk: &dyn Disk,
+        dir: &Path,
+        store: StoreId,
+        drive: DriveId,
+    ) -> Result<Self, ChunkError> {
+        let found = Self::read(disk, dir)?;
+        if found.store != store || (found.drive != UNNUMBERED && found.drive != drive) {
+            let found = format!("drive {}, store {}", found.drive, found.store);
+            return Err(ChunkError::WrongDrive { path: dir.to_owned(), found });
+        }
+        let identity = Self { drive, ..found };
+        replace_file(disk, &dir.join(ID_FILE), identity.text().as_bytes())
+            .map_err(|source| ChunkError::Io { op: "write drive id in", path: dir.to_owned(), source })?;
         Ok(identity)
     }
 

@@ -45,7 +45,10 @@ pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T
 }
 
 /// Decodes the value that `bytes` begin with, and says how many bytes follow.
-pub(crate) fn decode_front<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+pub(crate) fn decode_front<T: DeserializeOwned>(
+    what: &'static str,
+    bytes: &[u8],
+) -> Result<(T, usize), DecodeError> {
     match bytes.split_first() {
         Some((&FORMAT, rest)) => postcard::take_from_bytes(rest)
             .map(|(value, rest)| (value, rest.len()))

@@ -28,7 +28,9 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
         Command::InitSite(seed) => topology::init_site(seed, stamps, rows),
         Command::AddNode { node } => topology::add_node(node, rows),
         Command::ReportNode { id, node } => topology::report_node(*id, node, rows),
-        Command::AddDrive { node, store, weight, path } => topology::add_drive(*node, *store, *weight, path, rows),
+        Command::AddDrive { node, store, weight, path } => {
+            topology::add_drive(*node, *store, *weight, path, rows)
+        }
         Command::ReplaceDrive { drive, store, path } => topology::replace_drive(*drive, *store, path, rows),
         Command::SetTable { table, replaces } => topology::set_table(table, *replaces, rows),
         Command::OpenSession { node, nonce, takes_over } => {
@@ -40,10 +42,14 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
         Command::CreateKey { user, key } => people::create_key(*user, key, stamps.timestamp(), rows),
         Command::DeleteKey { access_key } => people::delete_key(access_key, rows),
         Command::SetKeyEnabled { access_key, enabled } => people::set_key_enabled(access_key, *enabled, rows),
-        Command::CreateBucket { name, owner, limit } => bucket::create(name, *owner, *limit, stamps.timestamp(), rows),
+        Command::CreateBucket { name, owner, limit } => {
+            bucket::create(name, *owner, *limit, stamps.timestamp(), rows)
+        }
         Command::DeleteBucket { name, id } => bucket::delete(name, *id, stamps, rows),
         Command::PutObject(put) => object::put(put, stamps, rows),
-        Command::DeleteObject { bucket, key, condition } => object::delete(*bucket, key, condition, stamps, rows),
+        Command::DeleteObject { bucket, key, condition } => {
+            object::delete(*bucket, key, condition, stamps, rows)
+        }
         Command::CreateUpload(create) => upload::create(create, stamps.timestamp(), rows),
         Command::PutPart(part) => upload::put_part(part, stamps, rows),
         Command::CompleteUpload(complete) => upload::complete(complete, stamps, rows),
@@ -56,7 +62,10 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
 }
 
 /// The next number of a kind, by the field that counts it.
-fn next_number<T>(rows: &Overlay<'_>, count: impl FnOnce(&mut CounterRecord) -> T) -> Result<T, ExecuteError> {
+fn next_number<T>(
+    rows: &Overlay<'_>,
+    count: impl FnOnce(&mut CounterRecord) -> T,
+) -> Result<T, ExecuteError> {
     let mut counters = match rows.get(keys::COUNTERS)? {
         Some(bytes) => decode("counters", &bytes)?,
         None => CounterRecord::default(),

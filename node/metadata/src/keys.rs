@@ -1,7 +1,9 @@
 //! The keys of all rows. A table byte comes first; numbers are big-endian, so
 //! that bytes sort as values do. Table byte 0 belongs to the log itself.
 
-use mucura_types::{BucketId, ChunkId, DriveId, HybridTime, NodeId, Order, SessionId, TableId, UserId, WriteId};
+use mucura_types::{
+    BucketId, ChunkId, DriveId, HybridTime, NodeId, Order, SessionId, TableId, UserId, WriteId,
+};
 
 use crate::record::GarbageClass;
 

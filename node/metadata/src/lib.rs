@@ -28,20 +28,21 @@ mod view;
 pub use batch::{Batch, Envelope, SEQUENCE_WINDOW};
 pub use codec::{DecodeError, decode, encode};
 pub use command::{
-    Command, CompleteUpload, CreateUpload, CreateUser, DeleteCondition, NewKey, PutObject, PutPart, SiteSeed, WriteCondition,
-    Written,
+    Command, CompleteUpload, CreateUpload, CreateUser, DeleteCondition, NewKey, PutObject, PutPart, SiteSeed,
+    WriteCondition, Written,
 };
 pub use execute::{ExecuteError, Executed, WriteSet, execute};
 pub use query::{
-    ListPage, ListQuery, ListedObject, ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, bucket, bucket_by_id_is_empty, buckets_of, chunk,
-    chunks_at_risk, chunks_from, chunks_of_write, completed_upload, current_version, drives, garbage, keys_of_user, list_objects,
-    list_parts, list_uploads, node, nodes, part, parts_of_upload, session, sessions, site, table, tables, upload, user, user_by_key,
-    user_by_name, users,
+    ListPage, ListQuery, ListedObject, ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, bucket,
+    bucket_by_id_is_empty, buckets_of, chunk, chunks_at_risk, chunks_from, chunks_of_write, completed_upload,
+    current_version, drives, garbage, keys_of_user, list_objects, list_parts, list_uploads, node, nodes,
+    part, parts_of_upload, session, sessions, site, table, tables, upload, user, user_by_key, user_by_name,
+    users,
 };
 pub use record::{
-    AccessKeyRecord, Attributes, Body, BucketRecord, Checksum, ChecksumAlgorithm, ChecksumKind, ChunkRecord, CompletedRecord,
-    DriveRecord, ETag, Garbage, GarbageClass, GarbageItem, NodeRecord, PartRecord, SessionRecord, ShardException, SiteRecord,
-    UploadRecord, UserRecord, VersionRecord, VersionSummary,
+    AccessKeyRecord, Attributes, Body, BucketRecord, Checksum, ChecksumAlgorithm, ChecksumKind, ChunkRecord,
+    CompletedRecord, DriveRecord, ETag, Garbage, GarbageClass, GarbageItem, NodeRecord, PartRecord,
+    SessionRecord, ShardException, SiteRecord, UploadRecord, UserRecord, VersionRecord, VersionSummary,
 };
 pub use reply::{MalformedCommand, Outcome, Rejection, Reply};
 pub use view::{View, ViewError};

@@ -22,8 +22,8 @@ pub use listing::{ListPage, ListQuery, ListedObject, list_objects};
 pub use people::{keys_of_user, user, user_by_key, user_by_name, users};
 pub use topology::{drives, node, nodes, session, sessions, site, table, tables};
 pub use uploads::{
-    ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, completed_upload, list_parts, list_uploads, part,
-    parts_of_upload, upload,
+    ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, completed_upload, list_parts, list_uploads,
+    part, parts_of_upload, upload,
 };
 
 type Found<T> = Result<T, ExecuteError>;
@@ -79,7 +79,8 @@ pub fn buckets_of(view: &dyn View, user: UserId, max: usize) -> Found<Vec<(Strin
     let mut names = Vec::new();
     if max > 0 {
         each(view, keys::all(&prefix), |key, _| {
-            let name = std::str::from_utf8(&key[prefix.len()..]).map_err(|_| ExecuteError::Key { what: "bucket" })?;
+            let name = std::str::from_utf8(&key[prefix.len()..])
+                .map_err(|_| ExecuteError::Key { what: "bucket" })?;
             names.push(name.to_owned());
             Ok(if names.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
@@ -110,7 +111,11 @@ pub fn bucket_by_id_is_empty(view: &dyn View, id: BucketId) -> Found<bool> {
 ///
 /// # Errors
 /// Rows cannot be read.
-pub fn current_version(view: &dyn View, bucket: BucketId, key: &[u8]) -> Found<Option<(Order, VersionRecord)>> {
+pub fn current_version(
+    view: &dyn View,
+    bucket: BucketId,
+    key: &[u8],
+) -> Found<Option<(Order, VersionRecord)>> {
     let mut found = None;
     each(view, keys::all(&keys::versions_of(bucket, key)), |row, value| {
         let (_, order) = keys::parse_version(row).ok_or(ExecuteError::Key { what: "version" })?;

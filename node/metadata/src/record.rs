@@ -11,9 +11,9 @@ pub use chunk::{ChunkRecord, ShardException};
 pub use etag::ETag;
 pub use garbage::{Garbage, GarbageClass, GarbageItem};
 pub use object::{
-    Attributes, Body, BucketRecord, Checksum, ChecksumAlgorithm, ChecksumKind, CompletedRecord, PartRecord, UploadRecord,
-    VersionRecord, VersionSummary,
+    Attributes, Body, BucketRecord, Checksum, ChecksumAlgorithm, ChecksumKind, CompletedRecord, PartRecord,
+    UploadRecord, VersionRecord, VersionSummary,
 };
 pub use people::{AccessKeyRecord, UserRecord};
-pub use topology::{DriveRecord, NodeRecord, SessionRecord, SiteRecord};
 pub(crate) use topology::{ClockRecord, CounterRecord, ResultRecord};
+pub use topology::{DriveRecord, NodeRecord, SessionRecord, SiteRecord};

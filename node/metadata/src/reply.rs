@@ -18,11 +18,19 @@ pub enum Reply {
     User(UserId),
     Bucket(BucketId),
     /// A version was stored.
-    Stored { order: Order },
+    Stored {
+        order: Order,
+    },
     /// An object was deleted, or was not there.
-    Deleted { existed: bool },
+    Deleted {
+        existed: bool,
+    },
     /// An upload became this version.
-    Completed { order: Order, etag: ETag, checksum: Option<Checksum> },
+    Completed {
+        order: Order,
+        etag: ETag,
+        checksum: Option<Checksum>,
+    },
     /// A step was taken; there is more of the same to do.
     More,
 }

@@ -5,9 +5,9 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use mucura_metadata::{
-    Attributes, Batch, Command, CompleteUpload, CreateUpload, DeleteCondition, ETag, Envelope, GarbageClass, ListQuery,
-    NodeRecord, PutObject, PutPart, Rejection, Reply, SiteSeed, View, ViewError, WriteCondition, WriteSet, Written, chunks_from,
-    current_version, execute, garbage, list_objects, parts_of_upload,
+    Attributes, Batch, Command, CompleteUpload, CreateUpload, DeleteCondition, ETag, Envelope, GarbageClass,
+    ListQuery, NodeRecord, PutObject, PutPart, Rejection, Reply, SiteSeed, View, ViewError, WriteCondition,
+    WriteSet, Written, chunks_from, current_version, execute, garbage, list_objects, parts_of_upload,
 };
 use mucura_types::{BucketId, HybridTime, NodeId, SessionId, SiteId, StoreId, Timestamp, UserId, WriteId};
 use proptest::prelude::*;
@@ -133,9 +133,13 @@ fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<u8>>
         let at = (!query.delimiter.is_empty())
             .then(|| rest.windows(query.delimiter.len()).position(|w| w == &query.delimiter[..]))
             .flatten();
-        let item = at.map_or(key.clone(), |at| key[..query.prefix.len() + at + query.delimiter.len()].to_vec());
+        let item =
+            at.map_or(key.clone(), |at| key[..query.prefix.len() + at + query.delimiter.len()].to_vec());
         let after_is_item = at.is_some() && item[..] == query.after[..];
-        if (!query.after.is_empty() && key[..] <= query.after[..]) || after_is_item || commons.last() == Some(&item) {
+        if (!query.after.is_empty() && key[..] <= query.after[..])
+            || after_is_item
+            || commons.last() == Some(&item)
+        {
             continue;
         }
         if keys.len() + commons.len() == query.max {
@@ -245,7 +249,11 @@ proptest! {
 #[test]
 fn a_repeated_command_gets_its_first_answer_and_changes_nothing() {
     let (mut rows, bucket, session) = site();
-    let envelope = |sequence, n| Envelope { session, sequence, command: put(bucket, b"k", n, WriteCondition::default()) };
+    let envelope = |sequence, n| Envelope {
+        session,
+        sequence,
+        command: put(bucket, b"k", n, WriteCondition::default()),
+    };
     let first = rows.run(10, vec![envelope(1, 1)]);
     rows.run(11, vec![envelope(2, 2)]);
     let before = rows.0.clone();
@@ -322,7 +330,10 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
     assert_eq!(rows.one(13, complete(&[(2, 9), (1, 1)], 0)), Err(Rejection::InvalidPartOrder));
     assert_eq!(rows.one(13, complete(&[(1, 1), (2, 2)], 0)), Err(Rejection::InvalidPart { number: 2 }));
     assert_eq!(rows.one(13, complete(&[(1, 1), (4, 4)], 0)), Err(Rejection::InvalidPart { number: 4 }));
-    assert_eq!(rows.one(13, complete(&[(1, 1), (2, 9)], 101)), Err(Rejection::PartTooSmall { number: 1, size: 100 }));
+    assert_eq!(
+        rows.one(13, complete(&[(1, 1), (2, 9)], 101)),
+        Err(Rejection::PartTooSmall { number: 1, size: 100 })
+    );
     assert_eq!(rows.0, before);
 
     let done = rows.one(14, complete(&[(1, 1), (2, 9)], 100));
@@ -334,8 +345,18 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
     assert_eq!(at_once(&rows), 2);
 
     // Deleted, collected: no row of it is left but the remembered answer.
-    rows.one(16, Command::DeleteObject { bucket, key: Bytes::from_static(b"big"), condition: DeleteCondition::default() }).unwrap();
-    for class in [GarbageClass::AtOnce, GarbageClass::AfterGrace, GarbageClass::AtOnce, GarbageClass::AfterGrace] {
+    rows.one(
+        16,
+        Command::DeleteObject {
+            bucket,
+            key: Bytes::from_static(b"big"),
+            condition: DeleteCondition::default(),
+        },
+    )
+    .unwrap();
+    for class in
+        [GarbageClass::AtOnce, GarbageClass::AfterGrace, GarbageClass::AtOnce, GarbageClass::AfterGrace]
+    {
         for item in garbage(&rows, class, HybridTime(u64::MAX), 10).unwrap() {
             while rows.one(17, Command::ForgetGarbage { item }) == Ok(Reply::More) {}
         }
@@ -368,5 +389,8 @@ fn a_commit_of_an_ended_session_or_an_old_epoch_is_refused() {
     assert!(rows.one(12, put(2)).is_ok());
     rows.one(13, Command::EndSession { session }).unwrap();
     assert_eq!(rows.one(14, put(2)), Err(Rejection::SessionEnded));
-    assert_eq!(rows.one(14, Command::DeleteBucket { name: "data".into(), id: bucket }), Err(Rejection::BucketNotEmpty));
+    assert_eq!(
+        rows.one(14, Command::DeleteBucket { name: "data".into(), id: bucket }),
+        Err(Rejection::BucketNotEmpty)
+    );
 }

@@ -15,7 +15,12 @@ impl Store {
     ///
     /// # Errors
     /// Rejected: the name is taken, or too many buckets.
-    pub async fn create_bucket(&self, name: &str, owner: UserId, deadline: Instant) -> Result<BucketId, StoreError> {
+    pub async fn create_bucket(
+        &self,
+        name: &str,
+        owner: UserId,
+        deadline: Instant,
+    ) -> Result<BucketId, StoreError> {
         let command = Command::CreateBucket { name: name.to_owned(), owner, limit: BUCKETS_MAX };
         match self.inner().gateway.once(command, deadline).await? {
             Reply::Bucket(id) => Ok(id),

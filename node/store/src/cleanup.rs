@@ -4,7 +4,6 @@ use std::time::Duration;
 use mucura_types::ChunkId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use crate::shards::{ShardClient, ShardRef};
 use crate::topology::Target;
@@ -66,7 +65,7 @@ impl Drop for WrittenShards {
     }
 }
 
-/// The background half: removes what was given up until it is cancelled.
+/// The background half: removes what was given up.
 pub(crate) struct CleanupTask {
     given_up: mpsc::Receiver<Vec<(Target, ShardRef)>>,
 }
@@ -77,7 +76,7 @@ pub(crate) fn cleanup() -> (Cleanup, CleanupTask) {
 }
 
 impl CleanupTask {
-    pub(crate) async fn run(mut self, client: ShardClient, cancel: CancellationToken) {
+    pub(crate) async fn run(mut self, client: ShardClient) {
         let mut again: Vec<(Instant, Vec<(Target, ShardRef)>)> = Vec::new();
         loop {
             let next_again = again.first().map(|(at, _)| *at);
@@ -89,7 +88,6 @@ impl CleanupTask {
             };
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return,
                 () = due => {
                     let (_, shards) = again.remove(0);
                     remove(&client, shards).await;

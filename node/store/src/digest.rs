@@ -69,7 +69,11 @@ impl Hashing {
             };
             (algorithm, value)
         });
-        Digests { md5: self.md5.finalize().into(), sha256: self.sha256.map(|s| s.finalize().into()), checksum }
+        Digests {
+            md5: self.md5.finalize().into(),
+            sha256: self.sha256.map(|s| s.finalize().into()),
+            checksum,
+        }
     }
 }
 

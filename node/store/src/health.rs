@@ -125,7 +125,8 @@ mod tests {
             for drive in [2 * node - 1, 2 * node] {
                 let drive = DriveId(u32::try_from(drive).unwrap());
                 let store = StoreId([drive.0 as u8; 16]);
-                let record = DriveRecord { node: NodeId(node), store, weight: 1, path: String::new(), epoch: 1 };
+                let record =
+                    DriveRecord { node: NodeId(node), store, weight: 1, path: String::new(), epoch: 1 };
                 topology.drives.insert(drive, record);
                 healths.push(DriveHealth {
                     drive,

@@ -15,10 +15,14 @@
 //! - It knows nothing of HTTP or of S3's XML; errors are kinds that a front
 //!   end turns into codes.
 
+mod audit;
+mod background;
 mod body;
 mod buckets;
 mod cleanup;
+mod collect;
 mod digest;
+mod drives;
 mod error;
 mod fresh;
 mod gateway;
@@ -26,10 +30,15 @@ mod health;
 mod lane;
 mod objects;
 mod people;
+mod planner;
+mod poll;
 mod read;
 mod rebuild;
+mod repair;
+mod scrub;
 mod sealed;
 mod shards;
+mod status;
 mod store;
 mod topology;
 mod uploads;
@@ -43,5 +52,6 @@ pub use objects::{CopySource, ObjectInfo, ObjectStream, PutObjectRequest, Stored
 pub use people::{NewUser, ROOT_USER};
 pub use sealed::SiteKey;
 pub use shards::{DriveHealth, DriveServiceState};
+pub use status::{DriveStatus, NodeStatus, RaftStatus, SiteStatus};
 pub use store::{Store, StoreConfig};
 pub use uploads::{CompleteRequest, PartInfo, PutPartRequest};

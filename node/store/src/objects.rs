@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use mucura_metadata as metadata;
 use mucura_metadata::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Command, DeleteCondition, ETag, PutObject, Rejection, Reply,
-    VersionRecord, WriteCondition, Written,
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Command, DeleteCondition, ETag, PutObject,
+    Rejection, Reply, VersionRecord, WriteCondition, Written,
 };
 use mucura_types::{BucketId, Order, UserId};
 use tokio::time::{Duration, Instant};

@@ -29,7 +29,12 @@ impl Store {
     ///
     /// # Errors
     /// Rejected: the name is taken.
-    pub async fn create_user(&self, name: &str, email: &str, deadline: Instant) -> Result<NewUser, StoreError> {
+    pub async fn create_user(
+        &self,
+        name: &str,
+        email: &str,
+        deadline: Instant,
+    ) -> Result<NewUser, StoreError> {
         let (key, secret_key) = self.new_key()?;
         let access_key = key.access_key.clone();
         let command = Command::CreateUser(CreateUser { name: name.to_owned(), email: email.to_owned(), key });
@@ -71,7 +76,12 @@ impl Store {
     ///
     /// # Errors
     /// Rejected: no such key.
-    pub async fn set_key_enabled(&self, access_key: &str, enabled: bool, deadline: Instant) -> Result<(), StoreError> {
+    pub async fn set_key_enabled(
+        &self,
+        access_key: &str,
+        enabled: bool,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
         let command = Command::SetKeyEnabled { access_key: access_key.to_owned(), enabled };
         self.inner().gateway.once(command, deadline).await.map(|_| ())
     }

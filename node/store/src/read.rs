@@ -57,7 +57,11 @@ impl From<ExecuteError> for LayoutFault {
 
 impl Inner {
     /// The bytes `range` of a body.
-    pub(crate) async fn open_body(self: &Arc<Self>, body: Body, range: Range<u64>) -> Result<ObjectStream, StoreError> {
+    pub(crate) async fn open_body(
+        self: &Arc<Self>,
+        body: Body,
+        range: Range<u64>,
+    ) -> Result<ObjectStream, StoreError> {
         let inner = self.clone();
         let extents = self
             .read(move |view| {
@@ -86,7 +90,8 @@ impl Inner {
         match step {
             Step::Inline { sealed, range } => {
                 let plain = Bytes::from(self.site_key.open(BODY_PURPOSE, &sealed)?);
-                let bounds = usize::try_from(range.start).unwrap_or(usize::MAX)..usize::try_from(range.end).unwrap_or(0);
+                let bounds = usize::try_from(range.start).unwrap_or(usize::MAX)
+                    ..usize::try_from(range.end).unwrap_or(0);
                 match plain.get(bounds) {
                     Some(piece) => Ok(vec![plain.slice_ref(piece)]),
                     None => Err(StoreError::internal("an inline body is shorter than its record says")),
@@ -114,7 +119,8 @@ impl Inner {
         let Some(target) = place.targets.get(position).copied().flatten() else {
             return self.recover(place, position, range, None).await;
         };
-        let shard = ShardRef { chunk: place.chunk, position: u8::try_from(position).map_err(StoreError::internal)? };
+        let shard =
+            ShardRef { chunk: place.chunk, position: u8::try_from(position).map_err(StoreError::internal)? };
         let direct = self.shards.read(target, shard, range.clone(), Instant::now() + READ_TIMEOUT);
         if !self.health.readable(target) {
             // It may be back before anyone has heard: a last resort.

@@ -104,7 +104,9 @@ impl Inner {
                 Some((position, target, Err(fault))) => {
                     tracing::debug!(chunk = %place.chunk, position, drive = %target.drive, %fault, "read for recovery");
                 }
-                None => return Err(StoreError::NotEnoughShards { available: got.len(), needed: profile.data() }),
+                None => {
+                    return Err(StoreError::NotEnoughShards { available: got.len(), needed: profile.data() });
+                }
             }
             if got.len() == profile.data() {
                 return self.compute(place, wanted, got).await;
@@ -124,7 +126,8 @@ impl Inner {
         let mut memory = memory.map_err(|_| StoreError::Busy)?;
         let compute = move || {
             let code = ErasureCode::new(profile)?;
-            let present: Vec<(usize, &[u8])> = got.iter().map(|(position, bytes)| (*position, &bytes[..])).collect();
+            let present: Vec<(usize, &[u8])> =
+                got.iter().map(|(position, bytes)| (*position, &bytes[..])).collect();
             code.reconstruct(&present, &mut [(wanted, &mut memory[..])])?;
             Ok::<_, mucura_chunks::ChunkError>(memory.freeze())
         };

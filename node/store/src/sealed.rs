@@ -14,7 +14,8 @@ impl SiteKey {
     /// # Errors
     /// `Internal`: the cipher does not take the key.
     pub fn new(key: &[u8; 32]) -> Result<Self, StoreError> {
-        let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| StoreError::internal("site key not accepted"))?;
+        let key =
+            UnboundKey::new(&AES_256_GCM, key).map_err(|_| StoreError::internal("site key not accepted"))?;
         Ok(Self(LessSafeKey::new(key)))
     }
 

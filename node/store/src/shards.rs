@@ -4,7 +4,7 @@ mod client;
 mod keeper;
 mod protocol;
 
-pub(crate) use client::{ShardClient, ShardSink};
-pub(crate) use keeper::{DriveAudit, Keeper};
+pub(crate) use client::ShardClient;
+pub(crate) use keeper::Keeper;
 pub use protocol::{DriveHealth, DriveServiceState};
-pub(crate) use protocol::{METHODS, Method, ShardFault, ShardRef, decode, encode};
+pub(crate) use protocol::{DriveRef, METHODS, Method, ShardFault, ShardRef, decode, encode};

@@ -1,18 +1,18 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mucura_chunks::{BufferPool, Drive};
+use mucura_chunks::BufferPool;
 use mucura_consensus::Consensus;
 use mucura_mesh::{BoxFuture, BulkRecv, BulkSend, Mesh, Refusal, Service};
 use mucura_metadata::{ExecuteError, View};
 use mucura_runtime::Runtime;
-use mucura_types::NodeId;
+use mucura_types::{NodeId, SiteId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use crate::background::Background;
 use crate::cleanup::{Cleanup, cleanup};
 use crate::error::StoreError;
 use crate::gateway::Gateway;
@@ -27,8 +27,14 @@ const SERVE_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How a node's part of the store is run.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
+    /// The site.
+    pub site: SiteId,
     /// This node.
     pub node: NodeId,
+    /// The directories of its drives, formatted.
+    pub drives: Vec<PathBuf>,
+    /// Bytes that stay free on a drive; none: a hundredth of it, within bounds.
+    pub drive_reserve_bytes: Option<u64>,
     /// The access key of the operator.
     pub root_access_key: String,
     /// Its secret.
@@ -59,12 +65,13 @@ pub(crate) struct Inner {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) shards: ShardClient,
     pub(crate) health: HealthBoard,
-    pub(crate) topology: TopologyCache,
+    pub(crate) topology: Arc<TopologyCache>,
     pub(crate) cleanup: Cleanup,
     /// Rung when there is garbage that may go at once.
     pub(crate) garbage_found: Notify,
-    pub(crate) cancel: CancellationToken,
-    pub(crate) tasks: TaskTracker,
+    /// Rung when all shards are to be verified now.
+    pub(crate) scrub_now: Notify,
+    background: Background,
 }
 
 impl Store {
@@ -78,11 +85,10 @@ impl Store {
         runtime: Runtime,
         consensus: Consensus,
         mesh: Mesh,
-        drives: Vec<Drive>,
         site_key: SiteKey,
     ) -> Result<Self, StoreError> {
         let pool = BufferPool::new(config.gateway_buffer_bytes);
-        let keeper = Arc::new(Keeper::new(drives, BufferPool::new(config.keeper_buffer_bytes)));
+        let keeper = Arc::new(Keeper::new(BufferPool::new(config.keeper_buffer_bytes)));
         let shards = ShardClient::new(config.node, keeper.clone(), mesh.clone(), pool.clone());
         let (cleanup, cleanup_task) = cleanup();
         let inner = Arc::new(Inner {
@@ -96,13 +102,20 @@ impl Store {
             keeper,
             shards,
             health: HealthBoard::default(),
-            topology: TopologyCache::default(),
+            topology: Arc::default(),
             cleanup,
             garbage_found: Notify::new(),
-            cancel: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            scrub_now: Notify::new(),
+            background: Background::default(),
         });
-        inner.tasks.spawn(cleanup_task.run(inner.shards.clone(), inner.cancel.clone()));
+        let background = &inner.background;
+        background.spawn("clean up", cleanup_task.run(inner.shards.clone()));
+        background.spawn("serve drives", inner.clone().serve_drives());
+        background.spawn("poll drives", inner.clone().poll_drives());
+        background.spawn("plan placement", inner.clone().plan_placement());
+        background.spawn("repair", inner.clone().repair_drives());
+        background.spawn("scrub", inner.clone().scrub_drives());
+        background.spawn("collect garbage", inner.clone().collect_garbage());
         Ok(Self(inner))
     }
 
@@ -114,9 +127,7 @@ impl Store {
     /// Ends the background work and the gateway's session. What is under way
     /// at the deadline is given up.
     pub async fn shutdown(&self, deadline: Instant) {
-        self.0.cancel.cancel();
-        self.0.tasks.close();
-        if tokio::time::timeout_at(deadline, self.0.tasks.wait()).await.is_err() {
+        if !self.0.background.end(deadline).await {
             tracing::warn!("background work did not end in time");
         }
         if let Err(error) = self.0.gateway.close(deadline).await {
@@ -145,9 +156,9 @@ impl Inner {
     }
 
     /// The topology as this node's rows have it.
-    pub(crate) async fn topology(self: &Arc<Self>) -> Result<Arc<Topology>, StoreError> {
-        let inner = self.clone();
-        self.read(move |view| inner.topology.of(view)).await
+    pub(crate) async fn topology(&self) -> Result<Arc<Topology>, StoreError> {
+        let cache = self.topology.clone();
+        self.read(move |view| cache.of(view)).await
     }
 }
 
@@ -160,12 +171,29 @@ impl Service for Store {
                     Ok(encode(&self.0.keeper.remove(&request).await).into())
                 }
                 Some(Method::Health) => Ok(encode(&self.0.keeper.health().await).into()),
-                _ => Err(Refusal::UnknownMethod),
+                Some(Method::Header) => {
+                    let (drive, shard) = decode(&payload).map_err(|_| Refusal::Malformed)?;
+                    Ok(encode(&self.0.keeper.header(drive, shard).await).into())
+                }
+                Some(Method::NodeStatus) => Ok(encode(&self.0.own_raft_status()).into()),
+                Some(Method::ReplaceDrive) => {
+                    let request = decode(&payload).map_err(|_| Refusal::Malformed)?;
+                    let result = self.0.replace_own_drive(request).await.map_err(|e| e.to_string());
+                    Ok(encode(&result).into())
+                }
+                Some(Method::Write | Method::Read) | None => Err(Refusal::UnknownMethod),
             }
         })
     }
 
-    fn bulk(&self, _from: NodeId, method: u16, header: Bytes, send: BulkSend, recv: BulkRecv) -> BoxFuture<'_, ()> {
+    fn bulk(
+        &self,
+        _from: NodeId,
+        method: u16,
+        header: Bytes,
+        send: BulkSend,
+        recv: BulkRecv,
+    ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             match Method::of(method) {
                 Some(Method::Write) => {

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use mucura_metadata as metadata;
 use mucura_metadata::{
-    Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, PartPage, PartRecord, PutPart,
-    Reply, UploadPage, UploadQuery, UploadRecord, WriteCondition, Written,
+    Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, PartPage,
+    PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord, WriteCondition, Written,
 };
 use mucura_types::{BucketId, UserId, WriteId};
 use tokio::time::{Duration, Instant};
@@ -164,7 +164,12 @@ impl Fresh {
     ///
     /// # Errors
     /// `Unavailable`, `Internal`.
-    pub async fn upload(&self, bucket: BucketId, key: &str, id: WriteId) -> Result<Option<UploadRecord>, StoreError> {
+    pub async fn upload(
+        &self,
+        bucket: BucketId,
+        key: &str,
+        id: WriteId,
+    ) -> Result<Option<UploadRecord>, StoreError> {
         let key = key.to_owned();
         self.read(move |view| metadata::upload(view, bucket, key.as_bytes(), id)).await
     }
@@ -186,7 +191,10 @@ impl Fresh {
         upload: WriteId,
         numbers: Vec<u16>,
     ) -> Result<Vec<Option<PartRecord>>, StoreError> {
-        self.read(move |view| numbers.into_iter().map(|number| metadata::part(view, upload, number)).collect()).await
+        self.read(move |view| {
+            numbers.into_iter().map(|number| metadata::part(view, upload, number)).collect()
+        })
+        .await
     }
 
     /// A page of the uploads under way in a bucket.

@@ -99,7 +99,11 @@ impl Inner {
             hashing.update(&memory);
             let sealed = self.site_key.seal(BODY_PURPOSE, &memory, &*self.runtime.entropy)?;
             let shards = WrittenShards::none();
-            return Ok(StoredBody { written: Written::Inline(sealed.into()), digests: hashing.finish(), shards });
+            return Ok(StoredBody {
+                written: Written::Inline(sealed.into()),
+                digests: hashing.finish(),
+                shards,
+            });
         }
         let session = self.gateway.session(deadline).await?;
         let topology = self.topology().await?;
@@ -112,7 +116,8 @@ impl Inner {
             let len = left.min(CHUNK_BYTES_MAX as u64);
             let number = u32::try_from(chunks.len()).map_err(StoreError::internal)?;
             let chunk = ChunkId { write, number };
-            let record = self.write_chunk(chunk, len, &topology, &label, &mut source, &mut hash, &mut shards).await?;
+            let record =
+                self.write_chunk(chunk, len, &topology, &label, &mut source, &mut hash, &mut shards).await?;
             chunks.push(record);
             left -= len;
         }
@@ -211,7 +216,9 @@ impl Inner {
             match next {
                 None => return durable,
                 // A repetition of a shard that is there already.
-                Some((position, target, Ok(()) | Err(ShardFault::Exists))) => durable[position] = Some(target),
+                Some((position, target, Ok(()) | Err(ShardFault::Exists))) => {
+                    durable[position] = Some(target)
+                }
                 Some((_, target, Err(fault))) => {
                     tracing::warn!(drive = %target.drive, node = %target.node, %fault, "a drive did not take a shard");
                     self.health.suspect(target.drive);
@@ -267,7 +274,13 @@ impl Inner {
 /// What inline bodies are sealed for.
 pub(crate) const BODY_PURPOSE: &[u8] = b"body";
 
-fn record(len: u64, profile: Profile, table: TableId, mapped: &[DriveId], durable: &[Option<Target>]) -> ChunkRecord {
+fn record(
+    len: u64,
+    profile: Profile,
+    table: TableId,
+    mapped: &[DriveId],
+    durable: &[Option<Target>],
+) -> ChunkRecord {
     let exceptions = (0u8..)
         .zip(mapped.iter().zip(durable))
         .filter_map(|(position, (mapped, target))| {

@@ -10,7 +10,8 @@ mod profile;
 mod time;
 
 pub use ids::{
-    BucketId, ChunkId, DriveId, GroupId, NodeId, ParseIdError, SessionId, SiteId, StoreId, TableId, UserId, WriteId,
+    BucketId, ChunkId, DriveId, GroupId, NodeId, ParseIdError, SessionId, SiteId, StoreId, TableId, UserId,
+    WriteId,
 };
 pub use placement::{DriveSeat, PLACEMENT_GROUPS, PlacementGroup, PlacementTable, plan_table};
 pub use profile::{Profile, choose_profile};

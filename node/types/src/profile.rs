@@ -49,7 +49,8 @@ impl fmt::Display for Profile {
     }
 }
 
-const PREFERENCE: [Profile; 4] = [Profile::new(8, 3), Profile::new(4, 2), Profile::new(2, 1), Profile::new(1, 1)];
+const PREFERENCE: [Profile; 4] =
+    [Profile::new(8, 3), Profile::new(4, 2), Profile::new(2, 1), Profile::new(1, 1)];
 
 /// The profile for new data on these drives: the most economical one under
 /// which the loss of any one node (any one drive, on a single node) leaves

@@ -75,7 +75,8 @@ pub(super) fn shard_home(
     if query::drives(rows)?.get(&drive).is_none_or(|d| d.store != store) {
         return Ok(Err(Rejection::NoSuchDrive));
     }
-    let mapped = query::table(rows, record.table)?.and_then(|t| t.drives(chunk).get(usize::from(position)).copied());
+    let mapped =
+        query::table(rows, record.table)?.and_then(|t| t.drives(chunk).get(usize::from(position)).copied());
     if mapped != Some(drive) {
         return Ok(Err(Rejection::NoSuchDrive));
     }

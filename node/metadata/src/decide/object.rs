@@ -78,7 +78,11 @@ pub(super) fn replace_current(
 }
 
 /// Checks a stored body and writes the rows of its chunks.
-pub(super) fn store_body(body: &Written, size: u64, rows: &Overlay<'_>) -> Result<Result<Body, Rejection>, ExecuteError> {
+pub(super) fn store_body(
+    body: &Written,
+    size: u64,
+    rows: &Overlay<'_>,
+) -> Result<Result<Body, Rejection>, ExecuteError> {
     let (write, chunks, epoch) = match body {
         Written::Inline(sealed) if sealed.len() > INLINE_BYTES_MAX + SEAL_BYTES_MAX => {
             return Ok(Err(Rejection::Malformed(MalformedCommand::InlineLength)));
@@ -97,7 +101,9 @@ pub(super) fn store_body(body: &Written, size: u64, rows: &Overlay<'_>) -> Resul
     }
     // All chunks but the last are full, so that offsets follow from numbers.
     let full = chunks.iter().rev().skip(1).all(|c| usize::try_from(c.len) == Ok(CHUNK_BYTES_MAX));
-    let last = chunks.last().is_some_and(|c| c.len > 0 && usize::try_from(c.len).is_ok_and(|n| n <= CHUNK_BYTES_MAX));
+    let last = chunks
+        .last()
+        .is_some_and(|c| c.len > 0 && usize::try_from(c.len).is_ok_and(|n| n <= CHUNK_BYTES_MAX));
     if !full || !last || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != size {
         return Ok(Err(Rejection::Malformed(MalformedCommand::ChunkSizes)));
     }

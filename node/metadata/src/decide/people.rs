@@ -61,7 +61,8 @@ pub(super) fn create_key(user: UserId, key: &NewKey, now: Timestamp, rows: &Over
 }
 
 fn put_key(user: UserId, key: &NewKey, now: Timestamp, rows: &Overlay<'_>) {
-    let record = AccessKeyRecord { user, sealed_secret: key.sealed_secret.clone(), enabled: true, created: now };
+    let record =
+        AccessKeyRecord { user, sealed_secret: key.sealed_secret.clone(), enabled: true, created: now };
     rows.put(keys::access_key(&key.access_key), encode(&record));
     rows.put(keys::key_of_user(user, &key.access_key), Vec::new());
 }

@@ -9,7 +9,13 @@ use crate::record::SessionRecord;
 use crate::reply::{Rejection, Reply};
 use crate::view::View;
 
-pub(super) fn open(node: NodeId, nonce: [u8; 16], takes_over: bool, now: Timestamp, rows: &Overlay<'_>) -> Decided {
+pub(super) fn open(
+    node: NodeId,
+    nonce: [u8; 16],
+    takes_over: bool,
+    now: Timestamp,
+    rows: &Overlay<'_>,
+) -> Decided {
     if query::node(rows, node)?.is_none() {
         return Ok(Err(Rejection::NoSuchNode));
     }

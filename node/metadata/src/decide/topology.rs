@@ -69,7 +69,13 @@ pub(super) fn report_node(id: NodeId, node: &NodeRecord, rows: &Overlay<'_>) -> 
     Ok(Ok(Reply::Done))
 }
 
-pub(super) fn add_drive(node: NodeId, store: StoreId, weight: u64, path: &str, rows: &Overlay<'_>) -> Decided {
+pub(super) fn add_drive(
+    node: NodeId,
+    store: StoreId,
+    weight: u64,
+    path: &str,
+    rows: &Overlay<'_>,
+) -> Decided {
     accept!(check_text(path));
     if query::node(rows, node)?.is_none() {
         return Ok(Err(Rejection::NoSuchNode));

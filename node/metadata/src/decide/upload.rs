@@ -12,7 +12,9 @@ use crate::execute::Stamps;
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
-use crate::record::{Body, CompletedRecord, Garbage, GarbageClass, PartRecord, UploadRecord, VersionRecord, VersionSummary};
+use crate::record::{
+    Body, CompletedRecord, Garbage, GarbageClass, PartRecord, UploadRecord, VersionRecord, VersionSummary,
+};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The largest part number (S3, multipart upload limits).
@@ -120,14 +122,22 @@ pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Ov
 /// A Complete of an upload that is over: the same answer if it asks the same.
 fn repeated(complete: &CompleteUpload, rows: &Overlay<'_>) -> Decided {
     match query::completed_upload(rows, complete.upload)? {
-        Some(done) if done.bucket == complete.bucket && done.key == complete.key && done.etag == complete.etag => {
+        Some(done)
+            if done.bucket == complete.bucket && done.key == complete.key && done.etag == complete.etag =>
+        {
             Ok(Ok(Reply::Completed { order: done.order, etag: done.etag, checksum: done.checksum }))
         }
         _ => Ok(Err(Rejection::NoSuchUpload)),
     }
 }
 
-pub(super) fn abort(bucket: BucketId, key: &Bytes, upload: WriteId, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn abort(
+    bucket: BucketId,
+    key: &Bytes,
+    upload: WriteId,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     if query::upload(rows, bucket, key, upload)?.is_none() {
         return Ok(Err(Rejection::NoSuchUpload));
     }

@@ -29,7 +29,11 @@ pub fn chunks_of_write(view: &dyn View, write: WriteId) -> Found<Vec<(ChunkId, C
 ///
 /// # Errors
 /// Rows cannot be read.
-pub fn chunks_from(view: &dyn View, after: Option<ChunkId>, max: usize) -> Found<Vec<(ChunkId, ChunkRecord)>> {
+pub fn chunks_from(
+    view: &dyn View,
+    after: Option<ChunkId>,
+    max: usize,
+) -> Found<Vec<(ChunkId, ChunkRecord)>> {
     let (start, end) = keys::all(keys::ALL_CHUNKS);
     collect(view, (after.map_or(start, |id| keys::after(&keys::chunk(id))), end), max)
 }
@@ -70,7 +74,12 @@ pub fn chunks_at_risk(view: &dyn View, after: Option<ChunkId>, max: usize) -> Fo
 ///
 /// # Errors
 /// Rows cannot be read.
-pub fn garbage(view: &dyn View, class: GarbageClass, before: HybridTime, max: usize) -> Found<Vec<GarbageItem>> {
+pub fn garbage(
+    view: &dyn View,
+    class: GarbageClass,
+    before: HybridTime,
+    max: usize,
+) -> Found<Vec<GarbageItem>> {
     let mut found = Vec::new();
     if max == 0 {
         return Ok(found);

@@ -55,7 +55,8 @@ pub fn keys_of_user(view: &dyn View, id: UserId) -> Found<Vec<(String, AccessKey
     let prefix = keys::key_of_user(id, "");
     let mut names = Vec::new();
     each(view, keys::all(&prefix), |key, _| {
-        let name = std::str::from_utf8(&key[prefix.len()..]).map_err(|_| ExecuteError::Key { what: "access key" })?;
+        let name = std::str::from_utf8(&key[prefix.len()..])
+            .map_err(|_| ExecuteError::Key { what: "access key" })?;
         names.push(name.to_owned());
         Ok(ControlFlow::Continue(()))
     })?;

@@ -38,7 +38,12 @@ pub fn part(view: &dyn View, upload: WriteId, number: u16) -> Found<Option<PartR
 ///
 /// # Errors
 /// Rows cannot be read.
-pub fn parts_of_upload(view: &dyn View, upload: WriteId, after: u16, max: usize) -> Found<Vec<(u16, PartRecord)>> {
+pub fn parts_of_upload(
+    view: &dyn View,
+    upload: WriteId,
+    after: u16,
+    max: usize,
+) -> Found<Vec<(u16, PartRecord)>> {
     let mut found = Vec::new();
     if max == 0 {
         return Ok(found);
@@ -150,7 +155,11 @@ pub fn list_uploads(view: &dyn View, bucket: BucketId, query: &UploadQuery) -> F
         }
         match common {
             Some(end) => page.common_prefixes.push(Bytes::copy_from_slice(&key[..end])),
-            None => page.uploads.push(ListedUpload { key: Bytes::from(key), id, record: decode("upload", value)? }),
+            None => page.uploads.push(ListedUpload {
+                key: Bytes::from(key),
+                id,
+                record: decode("upload", value)?,
+            }),
         }
         Ok(ControlFlow::Continue(()))
     })?;

@@ -8,7 +8,9 @@ use mucura_types::NodeId;
 use tokio::time::Instant;
 
 use super::keeper::Keeper;
-use super::protocol::{DriveRef, Method, ReadHeader, RemoveRequest, ShardFault, ShardRef, WriteHeader, decode, encode};
+use super::protocol::{
+    DriveRef, Method, ReadHeader, RemoveRequest, ShardFault, ShardRef, WriteHeader, decode, encode,
+};
 use crate::topology::Target;
 
 /// An answer to a shard request is at most this long.
@@ -62,7 +64,7 @@ impl ShardClient {
     ) -> Result<Bytes, ShardFault> {
         let drive = DriveRef { drive: target.drive, store: target.store };
         if target.node == self.node {
-            return self.keeper.read(drive, shard, range, deadline).await;
+            return self.keeper.read(drive, shard, range, &self.pool, deadline).await;
         }
         let len = usize::try_from(range.end - range.start).map_err(|_| ShardFault::Malformed)?;
         // The memory first: what has been asked for must not pile up unread.
@@ -75,6 +77,22 @@ impl ShardClient {
         decode::<Result<(), ShardFault>>(&answer)??;
         recv.recv_into(&mut buffer).await?;
         Ok(buffer.freeze())
+    }
+
+    /// What the head of a shard says.
+    pub(crate) async fn header(
+        &self,
+        target: Target,
+        shard: ShardRef,
+        deadline: Instant,
+    ) -> Result<ShardHeader, ShardFault> {
+        let drive = DriveRef { drive: target.drive, store: target.store };
+        if target.node == self.node {
+            return self.keeper.header(drive, shard).await?.shard_header();
+        }
+        let payload = encode(&(drive, shard));
+        let answer = self.mesh.call(target.node, Method::Header as u16, payload.into(), deadline).await?;
+        decode::<Result<WriteHeader, ShardFault>>(&answer)??.shard_header()
     }
 
     /// Removes shards from one drive; those that are not there count as
@@ -123,9 +141,10 @@ impl From<CallError> for ShardFault {
         match error {
             CallError::Busy => Self::Busy,
             CallError::TooLarge => Self::Malformed,
-            CallError::Unreachable { .. } | CallError::Timeout | CallError::Refused(_) | CallError::PeerClosed => {
-                Self::Unreachable
-            }
+            CallError::Unreachable { .. }
+            | CallError::Timeout
+            | CallError::Refused(_)
+            | CallError::PeerClosed => Self::Unreachable,
         }
     }
 }

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::protocol::{
-    DriveHealth, DriveRef, DriveServiceState, ReadHeader, RemoveRequest, ShardFault, ShardRef, WriteHeader, encode,
+    DriveHealth, DriveRef, DriveServiceState, ReadHeader, RemoveRequest, ShardFault, ShardRef, WriteHeader,
+    encode,
 };
 
 /// Bytes of a shard that go to a peer, or are read for it, at a time.
@@ -41,15 +42,20 @@ struct Kept {
 pub(crate) struct DriveAudit {
     /// Whether it was compared as a whole since it was opened.
     pub(crate) complete: bool,
+    /// Whether it is to be compared again.
+    pub(crate) due: bool,
     /// Shards that should be on it and are not, or are suspected not to be.
     pub(crate) missing: BTreeSet<ShardRef>,
 }
 
 impl Keeper {
-    pub(crate) fn new(drives: Vec<Drive>, pool: BufferPool) -> Self {
-        let keeper = Self { drives: Mutex::default(), pool, found_damage: Notify::new() };
-        drives.into_iter().for_each(|drive| keeper.install(drive));
-        keeper
+    pub(crate) fn new(pool: BufferPool) -> Self {
+        Self { drives: Mutex::default(), pool, found_damage: Notify::new() }
+    }
+
+    /// Memory for what is read for peers and comes in from them.
+    pub(crate) fn pool(&self) -> &BufferPool {
+        &self.pool
     }
 
     /// Takes a drive into service, in place of one of the same number.
@@ -81,15 +87,17 @@ impl Keeper {
         self.kept().get_mut(&id).map(|kept| change(&mut kept.audit))
     }
 
-    /// A range of a shard. One that is missing or damaged is noted for repair.
+    /// A range of a shard, in memory of `pool`. One that is missing or damaged
+    /// is noted for repair.
     pub(crate) async fn read(
         &self,
         drive: DriveRef,
         shard: ShardRef,
         range: Range<u64>,
+        pool: &BufferPool,
         deadline: Instant,
     ) -> Result<Bytes, ShardFault> {
-        let result = self.drive(drive)?.read(shard.into(), range, deadline).await;
+        let result = self.drive(drive)?.with_pool(pool.clone()).read(shard.into(), range, deadline).await;
         result.map_err(|error| {
             if matches!(error, ChunkError::NotFound { .. } | ChunkError::Corrupt { .. }) {
                 tracing::warn!(drive = %drive.drive, %error, "a shard cannot be read; it will be rebuilt");
@@ -150,7 +158,7 @@ impl Keeper {
         let mut at = head.offset;
         loop {
             let until = end.min(at.saturating_add(STEP));
-            let result = self.read(head.drive, head.shard, at..until, deadline).await;
+            let result = self.read(head.drive, head.shard, at..until, &self.pool, deadline).await;
             let first = at == head.offset;
             let sent = match result {
                 Ok(bytes) if first => {
@@ -180,6 +188,12 @@ impl Keeper {
                 return;
             }
         }
+    }
+
+    /// What the head of a shard says.
+    pub(crate) async fn header(&self, drive: DriveRef, shard: ShardRef) -> Result<WriteHeader, ShardFault> {
+        let header = self.drive(drive)?.header(shard.into()).await.map_err(|e| ShardFault::from(&e))?;
+        Ok(WriteHeader::new(drive, &header))
     }
 
     /// How the drives are.

@@ -20,11 +20,11 @@ pub(crate) enum Method {
     Remove = 0x0210,
     /// Call: how the drives are.
     Health = 0x0211,
+    /// Call: what the head of a shard says.
+    Header = 0x0212,
     /// Call: an empty directory takes the place of a drive.
-    ReplaceDrive = 0x0212,
-    /// Call: verify all shards now.
-    Scrub = 0x0213,
-    /// Call: how the node is.
+    ReplaceDrive = 0x0213,
+    /// Call: how the metadata log of the node stands.
     NodeStatus = 0x0214,
 }
 
@@ -35,8 +35,8 @@ impl Method {
             Self::Read,
             Self::Remove,
             Self::Health,
+            Self::Header,
             Self::ReplaceDrive,
-            Self::Scrub,
             Self::NodeStatus,
         ]
         .into_iter()
