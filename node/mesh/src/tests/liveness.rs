@@ -84,6 +84,8 @@ async fn waiting_calls_share_one_attempt_and_fail_by_their_deadlines() {
     let (a, _) = site.node(1, |l| {
         l.connect_timeout = Duration::from_millis(1500);
         l.idle_timeout = Duration::from_secs(60);
+        l.backoff_min = Duration::from_secs(60);
+        l.backoff_max = Duration::from_secs(60);
     });
     // Bound, and silent.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
