@@ -222,6 +222,26 @@ fn trailers_must_be_those_announced() {
 }
 
 #[test]
+fn wrong_signatures_of_chunks_and_trailers_are_refused() {
+    let mode = PayloadMode::StreamingSignedTrailer;
+    let trailer = trailer_of(mode, b"data");
+    let framed = String::from_utf8(encode(mode, b"data", 2, trailer.as_ref())).unwrap();
+    let other = trailer_of(mode, b"other").unwrap().to_base64();
+    let signature_at = framed.find("trailer-signature:").unwrap() + "trailer-signature:".len();
+    let mut unsigned = framed.clone();
+    unsigned.replace_range(signature_at..signature_at + 64, &"0".repeat(64));
+    for framed in [
+        framed.replace("\r\nda\r\n", "\r\ndA\r\n"),
+        framed.replacen("chunk-signature=", "chunk-signature=x", 1),
+        framed.replace(&trailer.unwrap().to_base64(), &other),
+        unsigned,
+    ] {
+        let decoded = decode(mode, 4, Some(ChecksumAlgorithm::Crc32c), &[framed.as_bytes()]);
+        assert_eq!(decoded.map_err(|error| error.code), Err(ErrorCode::SignatureDoesNotMatch), "{framed}");
+    }
+}
+
+#[test]
 fn anonymous_requests_cannot_use_signed_chunks() {
     let refused = Decoder::new(PayloadMode::StreamingSigned, None, 0, None).map(|_| ());
     assert_eq!(refused, Err(ErrorCode::AccessDenied.into()));

@@ -55,7 +55,10 @@ fn delete_lists_out_of_bounds_are_refused() {
             ErrorCode::NotImplemented,
         ),
         ("<Delete><Object><Key>k</Key><Size>1</Size></Object></Delete>".into(), ErrorCode::NotImplemented),
-        ("<a>".repeat(100_000), ErrorCode::MalformedXml),
+        ("<!DOCTYPE Delete>".to_owned() + &list(1), ErrorCode::MalformedXml),
+        ("<?php ?>".to_owned() + &list(1), ErrorCode::MalformedXml),
+        // Taken apart without a bound on depth, this would overflow the stack.
+        ("<a>".repeat(500_000) + &"</a>".repeat(500_000), ErrorCode::MalformedXml),
         (" ".repeat(MAX_DELETE_LEN + 1), ErrorCode::MaxMessageLengthExceeded),
         (
             "<!DOCTYPE d [<!ENTITY a 'aaaa'>]><Delete><Object><Key>&a;</Key></Object></Delete>".into(),
@@ -285,6 +288,13 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
              </Upload><CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes></ListMultipartUploadsResult>"
         )
     );
+}
+
+#[test]
+fn text_is_escaped_as_s3_does() {
+    let mut xml = XmlWriter::document();
+    xml.text("a", "<&>\"'\r\n\t\u{1}\u{1f}\u{ffff}é");
+    assert_eq!(xml.finish(), format!("{PROLOG}<a>&lt;&amp;&gt;&quot;'&#13;\n\t&#x1;&#x1f;&#xffff;é</a>"));
 }
 
 #[test]
