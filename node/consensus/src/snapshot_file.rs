@@ -21,9 +21,7 @@ mod writer;
 mod tests;
 
 pub(crate) use error::SnapshotError;
-pub(crate) use folder::{
-    SnapshotEntry, list_snapshots, prune_snapshots, remove_unfinished_snapshots, snapshot_path,
-};
-pub(crate) use reader::{SnapshotItem, SnapshotItems, SnapshotReader};
+pub(crate) use folder::{list_snapshots, prune_snapshots, remove_unfinished_snapshots, snapshot_path};
+pub(crate) use reader::{SnapshotItem, SnapshotReader};
 pub(crate) use receiver::SnapshotReceiver;
-pub(crate) use writer::{Redo, SnapshotSummary, SnapshotWriter};
+pub(crate) use writer::{Redo, SnapshotWriter};

@@ -7,6 +7,7 @@ use mucura_runtime::{Disk, OpenMode, SimDisk, Unsynced, read_file};
 use mucura_types::GroupId;
 use proptest::prelude::*;
 
+use super::writer::SnapshotSummary;
 use super::*;
 
 const GROUP: GroupId = GroupId(3);
