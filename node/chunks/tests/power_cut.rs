@@ -137,8 +137,9 @@ async fn check(drive: &Drive, fates: &BTreeMap<u64, Fate>) {
             Err(error) => panic!("shard {n}, {fate:?}: {error}"),
         }
     }
-    let listed = drive.list(None, 100).await.unwrap().shards;
-    assert!(listed.iter().all(|listed| fates.keys().any(|&n| shard(n) == *listed)));
+    for listed in drive.list(None, 100).await.unwrap().shards {
+        assert!(drive.contains(listed).await.unwrap());
+    }
 }
 
 async fn cut_everywhere(seed: u64, steps: &[Step], unsynced: Unsynced) {
@@ -195,7 +196,7 @@ fn block_on(work: impl Future<Output = ()>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn finished_shards_survive_a_power_cut_and_unfinished_ones_are_never_seen(
@@ -214,6 +215,29 @@ fn a_removed_torn_file_does_not_come_back_as_a_shard_after_a_clean_stop() {
     for unsynced in [Unsynced::Lost, Unsynced::Partly] {
         block_on(cut_everywhere(7, &steps, unsynced));
     }
+}
+
+/// The system writes what is not synced in any order: the trailer may survive a
+/// power cut that the cells do not.
+#[test]
+fn a_trailer_that_overtook_its_cells_makes_no_shard() {
+    block_on(async {
+        for seed in 0..150 {
+            let machine = Machine::new(seed).await;
+            let drive = machine.open().await;
+            // An equal shard tells how many operations it takes.
+            let n = seed % 2;
+            let before = machine.sim.disk.operations();
+            machine.write(&drive, name(77, 0), len(n)).await.unwrap();
+            let operations = machine.sim.disk.operations() - before;
+            drive.remove(name(77, 0)).await.unwrap();
+            // The last syncs the directory, the one before it the file.
+            machine.sim.disk.crash_at(operations - 1, Unsynced::Partly);
+            machine.write(&drive, shard(n), len(n)).await.unwrap_err();
+            machine.sim.disk.restart();
+            check(&machine.open().await, &BTreeMap::from([(n, Fate::Open)])).await;
+        }
+    });
 }
 
 #[test]
