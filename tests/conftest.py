@@ -67,8 +67,8 @@ def new_demo(folder: Path) -> Iterator[Callable[..., Demo]]:
     """Makes running demos of this test's own."""
     demos: list[Demo] = []
 
-    def make(nodes: int = 3, drives: int = 2) -> Demo:
-        demo = Demo(folder / f"site-{len(demos)}", nodes, drives)
+    def make(nodes: int = 3, drives: int = 2, environment: dict[str, str] | None = None) -> Demo:
+        demo = Demo(folder / f"site-{len(demos)}", nodes, drives, environment)
         demos.append(demo)
         return demo.start()
 
@@ -81,7 +81,7 @@ def new_demo(folder: Path) -> Iterator[Callable[..., Demo]]:
 def shared_demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
     """One demo for all tests that only use a healthy site."""
     root = _work_folder("shared")
-    demo = Demo(root)
+    demo = Demo(root, environment={"MUCURA_S3_DOMAINS": "localhost"})
     try:
         yield demo.start()
         demo.stop()

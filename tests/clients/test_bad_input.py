@@ -62,7 +62,13 @@ def test_a_changed_request(raw: RawS3, empty_afterwards: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=0", "Basic eDp5", "AWS4-HMAC-SHA256 ,,,="],
+    [
+        "",
+        "AWS4-HMAC-SHA256",
+        "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=0",
+        "Basic eDp5",
+        "AWS4-HMAC-SHA256 ,,,=",
+    ],
 )
 def test_a_malformed_authorization(raw: RawS3, empty_afterwards: str, value: str) -> None:
     headers = {"Host": raw.host, "Content-Length": "1", "Authorization": value, "x-amz-content-sha256": UNSIGNED}
@@ -171,7 +177,13 @@ def test_xml_that_is_too_large(raw: RawS3, s3: Any, bucket: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"<", b"<Delete>", b"<Delete></Delete>", b"<Wrong/>", b"{}", b"\xff\xfe",
+        b"",
+        b"<",
+        b"<Delete>",
+        b"<Delete></Delete>",
+        b"<Wrong/>",
+        b"{}",
+        b"\xff\xfe",
         b"<Delete><Object></Object></Delete>",
         b'<!DOCTYPE x [<!ENTITY a "k">]><Delete><Object><Key>&a;</Key></Object></Delete>',
         b"<Delete><Object><Key>&unknown;</Key></Object></Delete>",

@@ -85,7 +85,9 @@ def test_an_invalid_name_is_refused(raw: RawS3, name: str) -> None:
 
 
 def test_a_location_that_is_not_this_one_is_refused(raw: RawS3) -> None:
-    body = b"<CreateBucketConfiguration><LocationConstraint>mars-north-1</LocationConstraint></CreateBucketConfiguration>"
+    body = (
+        b"<CreateBucketConfiguration><LocationConstraint>mars-north-1</LocationConstraint></CreateBucketConfiguration>"
+    )
     codes = ("InvalidLocationConstraint", "IllegalLocationConstraintException")
     assert_refused(raw.request("PUT", "/bucket-on-mars", body=body), 400, *codes)
 

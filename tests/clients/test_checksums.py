@@ -46,7 +46,11 @@ def test_two_checksums_are_one_too_many(raw: RawS3, empty_afterwards: str) -> No
 
 def test_content_md5(raw: RawS3, empty_afterwards: str) -> None:
     path = object_path(empty_afterwards, "k")
-    for value, code in ((content_md5(b"other"), "BadDigest"), ("not base64", "InvalidDigest"), ("AAAA", "InvalidDigest")):
+    for value, code in (
+        (content_md5(b"other"), "BadDigest"),
+        ("not base64", "InvalidDigest"),
+        ("AAAA", "InvalidDigest"),
+    ):
         answer = raw.request("PUT", path, headers={"Content-MD5": value}, body=BODY)
         assert_refused(answer, 400, code)
     assert raw.request("PUT", path, headers={"Content-MD5": content_md5(BODY)}, body=BODY).status == 200
@@ -81,9 +85,7 @@ def test_parts_are_checked_too(raw: RawS3, s3: Any, bucket: str, algorithm: str)
     )
     field = f"Checksum{algorithm.upper()}"
     row = {"PartNumber": 1, "ETag": part["ETag"], field: part[field]}
-    done = s3.complete_multipart_upload(
-        Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": [row]}
-    )
+    done = s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": [row]})
     composite = checksum(algorithm, DIGESTS[algorithm](BODY)) + "-1"
     assert done[field] == composite
     assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")[field] == composite

@@ -104,7 +104,5 @@ def test_complete_of_an_upload_only_if_there_is_none(s3: Any, bucket: str, etag:
     part = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
     parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
     with refused("PreconditionFailed", 412):
-        s3.complete_multipart_upload(
-            Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts, IfNoneMatch="*"
-        )
+        s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts, IfNoneMatch="*")
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"first"

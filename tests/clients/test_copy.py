@@ -35,7 +35,11 @@ def test_metadata_comes_along_unless_it_is_replaced(s3: Any, bucket: str, source
     head = s3.head_object(Bucket=bucket, Key="same")
     assert (head["ContentType"], head["CacheControl"], head["Metadata"]) == ("text/x", "no-store", {"a": "1"})
     s3.copy_object(
-        Bucket=bucket, Key="other", CopySource=source, MetadataDirective="REPLACE", Metadata={"b": "2"},
+        Bucket=bucket,
+        Key="other",
+        CopySource=source,
+        MetadataDirective="REPLACE",
+        Metadata={"b": "2"},
         ContentType="text/y",
     )
     head = s3.head_object(Bucket=bucket, Key="other")
@@ -45,9 +49,7 @@ def test_metadata_comes_along_unless_it_is_replaced(s3: Any, bucket: str, source
 def test_a_copy_onto_itself_must_change_something(s3: Any, bucket: str, source: dict[str, str]) -> None:
     with refused("InvalidRequest", 400):
         s3.copy_object(Bucket=bucket, Key="source", CopySource=source)
-    s3.copy_object(
-        Bucket=bucket, Key="source", CopySource=source, MetadataDirective="REPLACE", Metadata={"new": "1"}
-    )
+    s3.copy_object(Bucket=bucket, Key="source", CopySource=source, MetadataDirective="REPLACE", Metadata={"new": "1"})
     answer = s3.get_object(Bucket=bucket, Key="source")
     assert answer["Body"].read() == b"bytes" and answer["Metadata"] == {"new": "1"}
 

@@ -16,7 +16,9 @@ MIB = 1024 * 1024
 def used_bytes(demo: Demo) -> int:
     """What the files on all drives take."""
     return sum(
-        _allocated(path) for node in range(demo.nodes) for drive in layout.drives(demo.path(node))
+        _allocated(path)
+        for node in range(demo.nodes)
+        for drive in layout.drives(demo.path(node))
         for path in drive.rglob("*")
     )
 

@@ -8,13 +8,44 @@ from harness.errors import assert_refused
 from harness.raw import RawS3, object_path
 
 BUCKET_READS = [
-    "acl", "policy", "tagging", "versioning", "versions", "cors", "lifecycle", "website", "logging", "notification",
-    "encryption", "object-lock", "replication", "ownershipControls", "publicAccessBlock", "policyStatus",
-    "requestPayment", "accelerate", "inventory", "analytics", "metrics", "intelligent-tiering",
+    "acl",
+    "policy",
+    "tagging",
+    "versioning",
+    "versions",
+    "cors",
+    "lifecycle",
+    "website",
+    "logging",
+    "notification",
+    "encryption",
+    "object-lock",
+    "replication",
+    "ownershipControls",
+    "publicAccessBlock",
+    "policyStatus",
+    "requestPayment",
+    "accelerate",
+    "inventory",
+    "analytics",
+    "metrics",
+    "intelligent-tiering",
 ]
 BUCKET_WRITES = [
-    "acl", "policy", "tagging", "versioning", "cors", "lifecycle", "website", "logging", "notification",
-    "encryption", "object-lock", "replication", "ownershipControls", "publicAccessBlock",
+    "acl",
+    "policy",
+    "tagging",
+    "versioning",
+    "cors",
+    "lifecycle",
+    "website",
+    "logging",
+    "notification",
+    "encryption",
+    "object-lock",
+    "replication",
+    "ownershipControls",
+    "publicAccessBlock",
 ]
 OBJECT_READS = ["acl", "tagging", "retention", "legal-hold", "torrent", "attributes"]
 HEADERS = [
@@ -74,9 +105,7 @@ def test_deleting_tags_does_not_delete_the_object(raw: RawS3, s3: Any, bucket: s
 
 
 @pytest.mark.parametrize("name, value", HEADERS)
-def test_a_promise_that_cannot_be_kept_is_not_made(
-    raw: RawS3, empty_afterwards: str, name: str, value: str
-) -> None:
+def test_a_promise_that_cannot_be_kept_is_not_made(raw: RawS3, empty_afterwards: str, name: str, value: str) -> None:
     path = object_path(empty_afterwards, "k")
     assert_refused(raw.request("PUT", path, headers={name: value}, body=b"x"), 501, "NotImplemented")
     assert_refused(raw.request("POST", path, [("uploads", "")], {name: value}), 501, "NotImplemented")

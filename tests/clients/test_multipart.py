@@ -164,7 +164,10 @@ def test_a_part_copied_from_an_object(s3: Any, bucket: str, size: int) -> None:
     rows = []
     for number, span in ((1, f"bytes=0-{PART - 1}"), (2, f"bytes={PART}-{PART + size - 1}")):
         answer = s3.upload_part_copy(
-            **upload.name, UploadId=upload.id, PartNumber=number, CopySourceRange=span,
+            **upload.name,
+            UploadId=upload.id,
+            PartNumber=number,
+            CopySourceRange=span,
             CopySource={"Bucket": bucket, "Key": "source/ü 1"},
         )
         rows.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})

@@ -15,10 +15,43 @@ from harness.site import Site
 KIB = 1024
 MIB = 1024 * KIB
 # Around every border: inline, one stripe, cells, chunks.
-SIZES = [0, 1, 8 * KIB - 1, 8 * KIB, 8 * KIB + 1, 64 * KIB + 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 17, 9 * MIB, 65 * MIB + 3]
+SIZES = [
+    0,
+    1,
+    8 * KIB - 1,
+    8 * KIB,
+    8 * KIB + 1,
+    64 * KIB + 1,
+    MIB - 1,
+    MIB,
+    MIB + 1,
+    3 * MIB + 17,
+    9 * MIB,
+    65 * MIB + 3,
+]
 AWKWARD = [
-    "a b", "a+b", "a%41b", "a%2Fb", "ü", "日本/語", "a//b", "/lead", "tail/", "quote'\"<>&", "💾", "*?:|", "a\tb",
-    "~-_.!()", "a=b&c=d", "#frag", "?query", "a\\b", "é", "e\u0301", "x" * 1024, "ü" * 512,
+    "a b",
+    "a+b",
+    "a%41b",
+    "a%2Fb",
+    "ü",
+    "日本/語",
+    "a//b",
+    "/lead",
+    "tail/",
+    "quote'\"<>&",
+    "💾",
+    "*?:|",
+    "a\tb",
+    "~-_.!()",
+    "a=b&c=d",
+    "#frag",
+    "?query",
+    "a\\b",
+    "é",
+    "e\u0301",
+    "x" * 1024,
+    "ü" * 512,
 ]
 
 
@@ -77,8 +110,13 @@ def test_the_default_type_is_that_of_s3(raw: RawS3, bucket: str) -> None:
 def test_answers_can_be_overridden_by_query(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     answer = s3.get_object(
-        Bucket=bucket, Key="k", ResponseContentType="text/plain", ResponseContentDisposition="inline",
-        ResponseCacheControl="no-cache", ResponseContentLanguage="de", ResponseContentEncoding="br",
+        Bucket=bucket,
+        Key="k",
+        ResponseContentType="text/plain",
+        ResponseContentDisposition="inline",
+        ResponseCacheControl="no-cache",
+        ResponseContentLanguage="de",
+        ResponseContentEncoding="br",
     )
     assert answer["ContentType"] == "text/plain" and answer["ContentDisposition"] == "inline"
     assert answer["CacheControl"] == "no-cache" and answer["ContentLanguage"] == "de"

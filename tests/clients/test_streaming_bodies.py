@@ -81,13 +81,17 @@ def test_a_wrong_decoded_length_is_refused(raw: RawS3, empty_afterwards: str, mo
 def test_a_declared_trailer_must_come(raw: RawS3, empty_afterwards: str) -> None:
     path = object_path(empty_afterwards, "k")
     headers = {
-        "content-encoding": "aws-chunked", "x-amz-decoded-content-length": "1", "x-amz-trailer": "x-amz-checksum-crc32"
+        "content-encoding": "aws-chunked",
+        "x-amz-decoded-content-length": "1",
+        "x-amz-trailer": "x-amz-checksum-crc32",
     }
     answer = raw.request("PUT", path, headers=headers, body=b"1\r\nx\r\n0\r\n\r\n", payload=UNSIGNED_TRAILER)
     assert_refused(answer, 400, "MalformedTrailerError")
 
 
-@pytest.mark.parametrize("body", [b"zz\r\nx\r\n0\r\n\r\n", b"1\nx\n0\n\n", b"ffffffffffffffffff\r\n", b"1\r\nxy\r\n0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "body", [b"zz\r\nx\r\n0\r\n\r\n", b"1\nx\n0\n\n", b"ffffffffffffffffff\r\n", b"1\r\nxy\r\n0\r\n\r\n"]
+)
 def test_malformed_chunks_are_refused(raw: RawS3, empty_afterwards: str, body: bytes) -> None:
     headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "1"}
     path = object_path(empty_afterwards, "k")

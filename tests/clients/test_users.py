@@ -103,7 +103,7 @@ def test_a_user_has_several_keys_until_they_are_deleted(site: Site, demo: Demo, 
     user = new_user()
     second = demo.ctl().json("key", "create", user["name"])
     assert client_of(site, second).list_buckets()["Owner"]["ID"] == client_of(site, user).list_buckets()["Owner"]["ID"]
-    listed = {row["access_key"] for row in demo.ctl().json("key", "list", user["name"])}
+    listed = {row["access_key"] for row in demo.ctl().json("key", "list", user["name"])["keys"]}
     assert {user["access_key"], second["access_key"]} <= listed
     assert user["secret_key"] not in demo.ctl().run("key", "list", user["name"], "--json")
     demo.ctl().run("key", "delete", user["access_key"])
@@ -114,9 +114,9 @@ def test_a_user_has_several_keys_until_they_are_deleted(site: Site, demo: Demo, 
 
 def test_a_deleted_user_is_gone(site: Site, demo: Demo, new_user: Any) -> None:
     user = new_user()
-    assert user["name"] in [row["name"] for row in demo.ctl().json("user", "list")]
+    assert user["name"] in [row["name"] for row in demo.ctl().json("user", "list")["users"]]
     demo.ctl().run("user", "delete", user["name"])
-    assert user["name"] not in [row["name"] for row in demo.ctl().json("user", "list")]
+    assert user["name"] not in [row["name"] for row in demo.ctl().json("user", "list")["users"]]
     with refused("InvalidAccessKeyId", 403):
         client_of(site, user).list_buckets()
 

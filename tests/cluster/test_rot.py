@@ -41,7 +41,7 @@ def test_a_rotten_shard_is_never_served_and_is_rebuilt(new_demo: Callable[..., D
     for number, path in enumerate(rotten):
         faults.flip_bytes(path, 3, seed + number)
     _read_all(demo, bodies, [0, 1, 2])
-    demo.ctl().run("drive", "scrub", "--all", timeout_s=120)
+    demo.ctl().run("scrub")
 
     def rebuilt() -> bool:
         return all(path.exists() and path.read_bytes() == data for path, data in before.items())
@@ -60,7 +60,7 @@ def test_a_shard_that_vanished_is_rebuilt(new_demo: Callable[..., Demo]) -> None
     for path in gone:
         path.unlink()
     _read_all(demo, bodies, [0, 1, 2])
-    demo.ctl().run("drive", "scrub", "--all", timeout_s=120)
+    demo.ctl().run("scrub")
     wait_for(lambda: all(path.exists() for path in gone), 120, "every shard is back", poll_s=0.5)
     demo.wait_until_whole()
     _read_all(demo, bodies, [0, 1, 2])
@@ -114,13 +114,11 @@ def test_a_state_store_that_vanished_is_rebuilt(
 def test_a_rotten_snapshot_is_not_used(
     new_demo: Callable[..., Demo], workload: Callable[..., Workload], seed: int
 ) -> None:
-    demo = new_demo()
-    with workload(demo) as load:
-        load.writes_progress(100)
+    demo = new_demo(environment={"MUCURA_METADATA_SNAPSHOT_LOG_MIB": "1"})
+    # Small objects lie in the log itself, and so fill it.
+    with workload(demo, largest=8 * 1024) as load:
         node = (demo.leader() + 1) % demo.nodes
-        demo.ctl(node).run("snapshot", timeout_s=60)
-        load.writes_progress(50)
-        demo.ctl(node).run("snapshot", timeout_s=60)
+        wait_for(lambda: len(layout.snapshots(demo.path(node))) >= 2, 120, "two snapshots are taken")
         load.stop()
         demo.kill(node)
         files = layout.snapshots(demo.path(node))

@@ -13,13 +13,15 @@ from typing import Any
 
 from . import layout, processes
 from .ctl import Ctl
-from .wire import get
 from .site import Keys, Site, host_and_port
 from .waiting import wait_for
+from .wire import get
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-READY_S = 60.0
-PORTS_KEPT_FREE = 16
+# The demo itself gives its nodes two minutes.
+READY_S = 150.0
+STOP_S = 60.0
+PORTS_A_NODE = 3
 
 
 def binary(name: str) -> Path:
@@ -53,8 +55,11 @@ class Demo:
     def __init__(self, root: Path, nodes: int = 3, drives: int = 2, environment: dict[str, str] | None = None):
         self.root = root
         self.nodes = nodes
-        self.environment = {**os.environ, **(environment or {})}
-        self._arguments = ["--nodes", str(nodes), "--drives", str(drives), "--s3-port", str(free_ports(PORTS_KEPT_FREE))]
+        # What steers the tests must not steer the nodes.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MUCURA_")}
+        self.environment = {**inherited, **(environment or {})}
+        port = free_ports(PORTS_A_NODE * nodes)
+        self._arguments = ["--nodes", str(nodes), "--drives", str(drives), "--s3-port", str(port)]
         self._process: subprocess.Popen[bytes] | None = None
         self._starters: list[subprocess.Popen[bytes]] = []
         self._described: dict[str, Any] = {}
@@ -98,7 +103,7 @@ class Demo:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(30)
+            self._process.wait(STOP_S)
             wait_for(lambda: not self.running(), 20, "all nodes end with the demo")
         finally:
             self.kill_all()
@@ -136,7 +141,7 @@ class Demo:
         pid = self.pid(node)
         assert pid is not None, f"node {node} does not run"
         os.kill(pid, signal.SIGTERM)
-        wait_for(lambda: not processes.alive(pid), 30, f"node {node} has shut down")
+        wait_for(lambda: not processes.alive(pid), STOP_S, f"node {node} has shut down")
 
     def start_node(self, node: int, ready_s: float = READY_S) -> None:
         """Starts a node that was killed, and waits until it is ready."""
@@ -208,12 +213,11 @@ class Demo:
     def leader(self) -> int:
         """The node that leads, counted from 0."""
 
-        def known() -> int | None:
-            return leader_index(self.status())
+        def known() -> int:
+            status = self.status()
+            return [node["id"] for node in status["nodes"]].index(status["leader"]) + 1
 
-        found = wait_for(lambda: (known() is not None and (known(),)), 20, "a leader is known")
-        assert found and found[0] is not None
-        return found[0]
+        return wait_for(known, 20, "a leader is known") - 1
 
     def wait_until_whole(self, deadline_s: float = 120) -> None:
         """Until no stripe is at risk any more."""
@@ -234,15 +238,3 @@ class Demo:
                 text = path.read_bytes()[-20_000:].decode(errors="replace").splitlines()[-lines:]
                 tails.append("\n".join([f"--- {path}", *text]))
         return "\n".join(tails)
-
-
-def leader_index(status: dict[str, Any]) -> int | None:
-    """The position of the leader among the status's nodes; `leader` is the
-    leader's number, or its id."""
-    leader = status.get("leader")
-    if leader is None:
-        return None
-    for index, node in enumerate(status["nodes"]):
-        if leader in (node.get("id"), node.get("node"), node.get("name"), node.get("number")):
-            return index
-    return int(leader) - layout.FIRST_NODE if str(leader).isdigit() else None

@@ -8,7 +8,9 @@ def flip_bytes(path: Path, count: int, seed: int, start: float = 0.0, end: float
     """Inverts `count` bytes between two fractions of a file; says where."""
     chance = random.Random(seed)
     size = path.stat().st_size
-    places = sorted(chance.randrange(int(size * start), max(int(size * end), int(size * start) + 1)) for _ in range(count))
+    places = sorted(
+        chance.randrange(int(size * start), max(int(size * end), int(size * start) + 1)) for _ in range(count)
+    )
     with path.open("r+b") as file:
         for place in places:
             file.seek(place)

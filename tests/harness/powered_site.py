@@ -15,8 +15,12 @@ VOLUME_MIB = 3072
 class PoweredSite:
     """Use as a context manager: it ends the nodes and takes the volumes away."""
 
-    def __init__(self, root: Path, nodes: int = 3, drives: int = 2):
-        self.demo = Demo(root / "site", nodes, drives, {"MUCURA_BOOT_ID": str(uuid.uuid4())})
+    def __init__(self, root: Path, nodes: int = 3, drives: int = 2, snapshot_log_mib: int = 256):
+        environment = {
+            "MUCURA_BOOT_ID": str(uuid.uuid4()),
+            "MUCURA_METADATA_SNAPSHOT_LOG_MIB": str(snapshot_log_mib),
+        }
+        self.demo = Demo(root / "site", nodes, drives, environment)
         self._images = root / "images"
         self.volumes: list[Volume] = []
 

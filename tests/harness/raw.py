@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 
-from .wire import Connection, Response, exchange
 from .signing import UNSIGNED, Query, Signer, escape, query_string
 from .site import Keys, Site, host_and_port
+from .wire import Connection, Response, exchange
 
 SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"

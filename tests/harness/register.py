@@ -77,9 +77,7 @@ class Register:
     def _replaced(self, write: Write, before: float) -> bool:
         """Whether a later write had certainly replaced it before that time."""
         return any(
-            later.invoked > write.completed and later.completed < before
-            for later in self.writes
-            if later is not write
+            later.invoked > write.completed and later.completed < before for later in self.writes if later is not write
         )
 
     def _forget(self, before: float) -> None:

@@ -72,17 +72,13 @@ class Signer:
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         return self._signature("\n".join([ALGORITHM, self.timestamp, self.scope, digest]))
 
-    def headers(
-        self, method: str, path: str, query: Query, headers: dict[str, str], payload: str
-    ) -> dict[str, str]:
+    def headers(self, method: str, path: str, query: Query, headers: dict[str, str], payload: str) -> dict[str, str]:
         """`headers` and what authenticates them; `path` is escaped already."""
         signed = {**headers, "x-amz-date": self.timestamp, "x-amz-content-sha256": payload}
         signature = self._of_request(method, path, query, signed, payload)
         names = ";".join(sorted(name.lower() for name in signed))
         credential = f"{self.keys.access_key}/{self.scope}"
-        signed["Authorization"] = (
-            f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
-        )
+        signed["Authorization"] = f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
         return signed
 
     def presigned(self, method: str, host: str, path: str, query: Query, expires_s: int) -> str:

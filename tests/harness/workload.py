@@ -185,9 +185,7 @@ class Workload:
 
     def _run(self, loop: Loop, name: str) -> None:
         chance = random.Random(f"{self.seed}/{name}")
-        clients = {
-            node: RawS3.of(self.site, node, self._timeout_s) for node in range(len(self.site.endpoints))
-        }
+        clients = {node: RawS3.of(self.site, node, self._timeout_s) for node in range(len(self.site.endpoints))}
         while not self._stop.is_set():
             if not self._go.wait(0.1):
                 continue
@@ -306,9 +304,7 @@ class Workload:
             began = time.monotonic()
             answer = _accepted(client.request("GET", object_path(self.bucket), query), "LIST")
             page = ElementTree.fromstring(answer.body)
-            found = {
-                _text(row, "Key"): _text(row, "ETag").strip('"') for row in page.findall(f"{NAMESPACE}Contents")
-            }
+            found = {_text(row, "Key"): _text(row, "ETag").strip('"') for row in page.findall(f"{NAMESPACE}Contents")}
             if list(found) != sorted(found):
                 raise Wrong(f"listing of {prefix} is not in order: {list(found)}")
             truncated = _text(page, "IsTruncated") == "true"
