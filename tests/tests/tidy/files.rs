@@ -18,7 +18,7 @@ const TOP_LEVEL: [&str; 9] =
 const TOOL_CONFIGURATION: [&str; 4] = ["clippy.toml", "rustfmt.toml", "deny.toml", "rust-toolchain.toml"];
 
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 8] = ["util", "utils", "helper", "helpers", "common", "misc", "stuff", "shared"];
+const EMPTY_NAMES: [&str; 6] = ["util", "utils", "helper", "helpers", "common", "misc"];
 
 /// Says which sources are longer than is pleasant.
 pub(crate) fn long_files(tree: &Tree) -> Vec<String> {
