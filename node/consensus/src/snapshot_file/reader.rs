@@ -106,6 +106,7 @@ impl SnapshotReader {
     }
 
     /// The meta bytes given when it was begun.
+    #[cfg(test)]
     pub(crate) fn header_meta(&self) -> &Bytes {
         &self.header.meta
     }
@@ -149,18 +150,6 @@ impl SnapshotReader {
             item?;
         }
         Ok(self.summary())
-    }
-
-    /// Up to `len` bytes of the file itself from `offset`, to be sent
-    /// elsewhere; empty at the end.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Io`].
-    pub(crate) fn raw(&self, offset: u64, len: usize) -> Result<Bytes, SnapshotError> {
-        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; len.min(left)];
-        read_exact_at(&*self.file, &mut bytes, offset).map_err(SnapshotError::io("read", &self.path))?;
-        Ok(bytes.into())
     }
 
     fn damaged(&self, offset: u64, what: &'static str) -> SnapshotError {

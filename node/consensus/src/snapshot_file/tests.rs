@@ -179,12 +179,13 @@ fn the_newest_are_kept_and_other_groups_left_alone() {
 fn a_received_snapshot_gets_its_name_only_if_it_is_whole() {
     let disk = disk();
     let summary = write(&disk, 7, &example()).unwrap();
-    let reader = SnapshotReader::open(&disk, &path(7)).unwrap();
+    let whole = read_file(&disk, &path(7), 1 << 20).unwrap();
     for (index, damage) in [(8, false), (9, true)] {
         let mut receiver = SnapshotReceiver::create(Arc::new(disk.clone()), &path(index)).unwrap();
         loop {
             let offset = receiver.received();
-            let mut bytes = reader.raw(offset, 50).unwrap().to_vec();
+            let rest = &whole[usize::try_from(offset).unwrap()..];
+            let mut bytes = rest[..rest.len().min(50)].to_vec();
             if bytes.is_empty() {
                 break;
             }
