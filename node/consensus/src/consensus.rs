@@ -17,6 +17,7 @@ use crate::batcher::measure;
 use crate::config::ConsensusConfig;
 use crate::error::{ConsensusError, FatalError};
 use crate::inbound::{propose_here, read_index_here};
+use crate::incoming::Incoming;
 use crate::leader_call::{Attempt, milliseconds};
 use crate::members::change_here;
 use crate::message::{
@@ -24,6 +25,7 @@ use crate::message::{
 };
 use crate::rounds::Rounds;
 use crate::running::{Parts, Running};
+use crate::status::{Status, status_of};
 use crate::supervisor::{Supervisor, open_parts};
 use crate::transport::{HandleError, Transport};
 
@@ -59,6 +61,7 @@ pub(crate) enum Phase {
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) incoming: Incoming,
 }
 
 /// The metadata log on this node. Clones are the same log. When the last one
@@ -84,7 +87,7 @@ impl Consensus {
         let (parts, lock) = open_parts(config, runtime, transport).await?;
         let started = Running::start(&parts, false).await?;
         let phase = watch::Sender::new(Phase::Running(started.running.clone()));
-        let inner = Arc::new(Inner { parts, phase });
+        let inner = Arc::new(Inner { parts, phase, incoming: Incoming::default() });
         let reader = Arc::downgrade(&inner);
         let (read_rounds, reading) = Rounds::new(move || {
             let reader = reader.upgrade();
@@ -259,6 +262,11 @@ impl Consensus {
     /// Follows who leads, as far as this node knows.
     pub fn leader(&self) -> watch::Receiver<Option<NodeId>> {
         self.inner.parts.leader.subscribe()
+    }
+
+    /// How the log stands on this node.
+    pub async fn status(&self) -> Status {
+        status_of(&self.inner).await
     }
 
     /// Waits until the log cannot go on on this node, and says why. The

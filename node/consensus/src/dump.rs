@@ -4,16 +4,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::snapshot_file::{Redo, SnapshotError, SnapshotWriter};
 use crate::state::{Applied, FIRST_ROW, State};
 use crate::state_store::StoreError;
 
-/// Bytes of rows read between two chances for appliers.
-const PAGE_BYTES: usize = 1 << 20;
-/// Changed rows read again between two chances for appliers.
-const REDO_PAGE_ROWS: usize = 8192;
-/// Above this many changed rows they are written before the cursor goes on, so
-/// that memory stays bounded.
-const CHANGED_ROWS_MAX: usize = 65_536;
+/// Bytes of rows written between two chances for appliers.
+const STEP_BYTES: usize = 1 << 20;
+/// Changed rows written again between two chances for appliers.
+const STEP_CHANGES: usize = 4096;
+/// With so many changed rows to remember, appliers wait until the dump is
+/// done, so that memory stays bounded.
+const CHANGES_MAX: usize = 200_000;
 
 /// Why a dump did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -24,20 +25,13 @@ pub(crate) enum DumpError {
     /// The rows cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Rows of a dump, in the order in which they are to be written: later ones win.
-pub(crate) enum DumpPage {
-    /// Rows in ascending order, above all such rows before.
-    Rows(Vec<(Bytes, Bytes)>),
-    /// Rows that changed after they were dumped, as they are now.
-    Redo(Vec<(Bytes, Option<Bytes>)>),
-    /// The last changes. Everything together is the state at this point.
-    Last(Vec<(Bytes, Option<Bytes>)>, Box<Applied>),
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(#[from] SnapshotError),
 }
 
 /// A dump of all rows while appliers go on: a cursor goes through the rows in
-/// key order, and what is written behind it is noted and read again at the
+/// key order, and what is written behind it is noted and written again at the
 /// end. At most one at a time.
 #[derive(Default)]
 pub(crate) struct Dump(Mutex<Inner>);
@@ -92,44 +86,57 @@ impl Dump {
 }
 
 impl State {
-    /// The next page of the dump that [`Dump::begin`] numbered.
-    pub(crate) fn dump_page(&self, number: u64) -> Result<DumpPage, DumpError> {
+    /// Goes on with the dump that [`Dump::begin`] numbered. At the end it gives
+    /// the point in the log at which the rows are what the file holds.
+    pub(crate) fn dump_step(
+        &self,
+        number: u64,
+        file: &mut SnapshotWriter,
+    ) -> Result<Option<Applied>, DumpError> {
         // Appliers wait for as long as this is held.
         let gate = self.gate_read();
-        let (next, many) =
-            self.dump.with(number, |p| (p.next.clone(), p.changed.len() > CHANGED_ROWS_MAX))?;
-        let Some(next) = next.filter(|_| !many) else { return self.redo_page(number, &gate) };
-        let mut rows = Vec::new();
-        let mut bytes = 0;
-        let mut full = false;
-        self.scan(&next, None, &mut |key, value| {
-            rows.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
-            bytes += key.len() + value.len();
-            full = bytes >= PAGE_BYTES;
-            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        let next = rows.last().filter(|_| full).map(|(key, _)| [&key[..], &[0]].concat().into());
-        self.dump.with(number, |progress| progress.next = next)?;
-        Ok(DumpPage::Rows(rows))
+        let (mut next, changes) = self.dump.with(number, |p| (p.next.clone(), p.changed.len()))?;
+        let to_the_end = changes > CHANGES_MAX;
+        if let Some(from) = &next {
+            next = self.dump_rows(from, if to_the_end { usize::MAX } else { STEP_BYTES }, file)?;
+            self.dump.with(number, |progress| progress.next.clone_from(&next))?;
+            if !to_the_end {
+                return Ok(None);
+            }
+        }
+        let limit = if to_the_end { usize::MAX } else { STEP_CHANGES };
+        for _ in 0..limit {
+            let Some(key) = self.dump.with(number, |progress| progress.changed.pop_first())? else {
+                self.dump.abandon();
+                return Ok(Some(gate.clone()));
+            };
+            file.redo(&match self.get(&key)? {
+                Some(value) => Redo::Put { key, value },
+                None => Redo::Delete { key },
+            })?;
+        }
+        Ok(None)
     }
 
-    fn redo_page(&self, number: u64, gate: &Applied) -> Result<DumpPage, DumpError> {
-        let (keys, last) = self.dump.with(number, |progress| {
-            let mut keys = Vec::new();
-            while keys.len() < REDO_PAGE_ROWS
-                && let Some(key) = progress.changed.pop_first()
-            {
-                keys.push(key);
+    /// Writes rows from `from` on, and gives where the next begin.
+    fn dump_rows(
+        &self,
+        from: &Bytes,
+        limit: usize,
+        file: &mut SnapshotWriter,
+    ) -> Result<Option<Bytes>, DumpError> {
+        let mut bytes = 0;
+        let mut stopped = Ok(None);
+        self.scan(from, None, &mut |key, value| {
+            bytes += key.len() + value.len();
+            match file.row(key, value) {
+                Err(error) => stopped = Err(error),
+                // The least key above this one.
+                Ok(()) if bytes >= limit => stopped = Ok(Some([key, &[0]].concat().into())),
+                Ok(()) => return ControlFlow::Continue(()),
             }
-            (keys, progress.next.is_none() && progress.changed.is_empty())
+            ControlFlow::Break(())
         })?;
-        let redo = keys.into_iter().map(|key| self.get(&key).map(|value| (key, value)));
-        let redo = redo.collect::<Result<Vec<_>, _>>()?;
-        if last {
-            self.dump.abandon();
-            Ok(DumpPage::Last(redo, Box::new(gate.clone())))
-        } else {
-            Ok(DumpPage::Redo(redo))
-        }
+        Ok(stopped?)
     }
 }

@@ -64,8 +64,8 @@ impl Inner {
             }
             Method::Snapshot => {
                 let piece = decode_call::<SnapshotPiece>(group, &payload)?;
-                let _ = (from, piece);
-                Err(HandleError::NotRunning)
+                let reply = self.incoming.take(&running, &self.parts.snapshots, from, piece).await?;
+                Ok(answer(&reply))
             }
             Method::Propose => {
                 let request = decode_call::<Propose>(group, &payload)?;

@@ -62,7 +62,7 @@ impl RaftStateMachine<Types> for Machine {
                 }
                 io::Error::other(error)
             })?;
-            self.snapshots.note_applied(bytes);
+            self.snapshots.note_applied(bytes as u64);
             for (responder, replies) in responders.into_iter().zip(replies) {
                 if let Some(responder) = responder {
                     responder.send(replies);
@@ -76,12 +76,15 @@ impl RaftStateMachine<Types> for Machine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: StoredSnapshot) -> io::Result<()> {
-        let (state, snapshots, meta) = (self.state.clone(), self.snapshots.clone(), meta.clone());
+        if meta != snapshot.meta() {
+            return Err(io::Error::other("a snapshot was to be installed as another than it is"));
+        }
+        let (state, snapshots) = (self.state.clone(), self.snapshots.clone());
         let install = self.runtime.blocking.run(move || {
-            snapshots.load(&snapshot, &meta, &state).map_err(io::Error::other)?;
+            snapshots.load(&snapshot, &state)?;
             snapshots.keep(snapshot)
         });
-        install.await?
+        install.await?.map(drop).map_err(io::Error::other)
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<Types, StoredSnapshot>>> {

@@ -21,7 +21,7 @@ use crate::message::{
     encode_call,
 };
 use crate::raft_types::{Types, Vote};
-use crate::snapshots::StoredSnapshot;
+use crate::snapshots::{Snapshots, StoredSnapshot};
 use crate::transport::{Transport, TransportError};
 
 /// Bytes of a snapshot file in one call.
@@ -36,6 +36,7 @@ pub(crate) struct Network {
     pub(crate) group: GroupId,
     pub(crate) runtime: Runtime,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) snapshots: Arc<Snapshots>,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -48,6 +49,7 @@ impl RaftNetworkFactory<Types> for Network {
             group: self.group,
             runtime: self.runtime.clone(),
             transport: self.transport.clone(),
+            snapshots: self.snapshots.clone(),
         }
     }
 }
@@ -59,6 +61,7 @@ pub(crate) struct Peer {
     group: GroupId,
     runtime: Runtime,
     transport: Arc<dyn Transport>,
+    snapshots: Arc<Snapshots>,
 }
 
 impl Peer {
@@ -115,6 +118,12 @@ impl Peer {
                 }
                 SnapshotReply::Done { vote } => return Ok(SnapshotResponse::new(vote.into())),
                 SnapshotReply::Damaged => {
+                    // Here or on the way? If here, the next attempt sends another.
+                    let snapshots = self.snapshots.clone();
+                    let verified = self.runtime.blocking.run(move || snapshots.verify_newest()).await;
+                    if let Ok(Err(error)) = verified {
+                        tracing::error!(%error, "snapshot cannot be verified");
+                    }
                     return Err(Unreachable::from_string("the snapshot arrived damaged").into());
                 }
             }

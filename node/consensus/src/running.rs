@@ -18,7 +18,7 @@ use crate::machine::Machine;
 use crate::network::Network;
 use crate::raft_types::Types;
 use crate::rounds::Rounds;
-use crate::snapshots::Snapshots;
+use crate::snapshots::{Snapshots, SnapshotsError};
 use crate::state::State;
 use crate::state_dir::StateDir;
 use crate::transport::Transport;
@@ -76,7 +76,7 @@ pub(crate) enum Ended {
 impl Running {
     /// Opens the state, rebuilding it if need be, and starts openraft over it.
     pub(crate) async fn start(parts: &Parts, discard: bool) -> Result<Started, FatalError> {
-        let state = Arc::new(open_state(parts, discard).await?);
+        let state = open_state(parts, discard).await?;
         let (cannot_go_on, cannot) = watch::channel(None);
         let machine = Machine {
             runtime: parts.runtime.clone(),
@@ -90,6 +90,7 @@ impl Running {
             group: parts.config.group,
             runtime: parts.runtime.clone(),
             transport: parts.transport.clone(),
+            snapshots: parts.snapshots.clone(),
         };
         let log = LogStore { wal: parts.wal.clone(), group: parts.config.group };
         let raft = Raft::new(parts.config.node.0, Arc::new(raft_config), network, log, machine)
@@ -167,10 +168,45 @@ impl Running {
     }
 }
 
-async fn open_state(parts: &Parts, discard: bool) -> Result<State, FatalError> {
-    let dir = parts.state_dir.clone();
-    let opened = parts.runtime.blocking.run(move || dir.open(discard)).await;
-    crate::network::flatten(opened).map_err(|e| FatalError::Io(e.to_string()))
+/// Opens the store and brings it to where the log begins at least.
+async fn open_state(parts: &Parts, discard: bool) -> Result<Arc<State>, FatalError> {
+    let state = match restored(parts, discard).await {
+        Err(SnapshotsError::Store(error)) => {
+            tracing::error!(%error, "state store is bad at the start; it is rebuilt");
+            restored(parts, true).await
+        }
+        other => other,
+    };
+    let state = state.map_err(|e| FatalError::Io(e.to_string()))?;
+    let log = parts.wal.state(parts.config.group);
+    let purged = log.purged.map(|(index, _)| index);
+    let applied = state.applied().index();
+    if applied < purged {
+        let at = |index: Option<u64>| index.map_or("nothing".into(), |index| format!("entry {index}"));
+        return Err(FatalError::NoSource(format!(
+            "the newest good snapshot holds {}, and the log no longer has {}; \
+             give the node an empty directory and a new number, and make it a member again",
+            at(applied),
+            at(purged),
+        )));
+    }
+    // Beyond the end of the log, or with no snapshot where it begins, the state
+    // would be the only copy on this node.
+    let held = parts.snapshots.newest().and_then(|snapshot| snapshot.index());
+    if held < purged || (applied > log.last.max(purged) && held < applied) {
+        parts.snapshots.make(&state).await.map_err(|e| FatalError::Io(e.to_string()))?;
+    }
+    Ok(state)
+}
+
+async fn restored(parts: &Parts, discard: bool) -> Result<Arc<State>, SnapshotsError> {
+    let (dir, snapshots) = (parts.state_dir.clone(), parts.snapshots.clone());
+    let work = move || {
+        let state = dir.open(discard)?;
+        snapshots.restore(&state)?;
+        Ok(Arc::new(state))
+    };
+    parts.runtime.blocking.run(work).await?
 }
 
 /// One round of the leader's part of a linearizable read.

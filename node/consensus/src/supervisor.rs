@@ -1,7 +1,8 @@
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mucura_runtime::Runtime;
+use mucura_runtime::{Disk, Runtime};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
@@ -9,7 +10,9 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::config::ConsensusConfig;
 use crate::consensus::{Inner, Phase};
 use crate::error::{ConsensusError, FatalError};
+use crate::network::flatten;
 use crate::running::{Ended, Parts, Running, Started};
+use crate::snapshot_policy::SnapshotPolicy;
 use crate::snapshots::Snapshots;
 use crate::state_dir::StateDir;
 use crate::transport::Transport;
@@ -89,6 +92,7 @@ pub(crate) async fn open_parts(
     let runtime = Runtime { blocking, ..runtime };
     let (disk, dir, boot) = (runtime.disk.clone(), config.dir.clone(), config.boot_id.clone());
     let prepared = runtime.blocking.run(move || {
+        make_dir(&*disk, &dir)?;
         for part in ["wal", "snapshots", "state"] {
             disk.create_dir_all(&dir.join(part))?;
         }
@@ -97,7 +101,7 @@ pub(crate) async fn open_parts(
         let boot = boot.map_or_else(|| disk.boot_id(), Ok)?;
         Ok((lock, boot))
     });
-    let (lock, boot) = crate::network::flatten(prepared.await).map_err(|e| match e.kind() {
+    let (lock, boot) = flatten(prepared.await).map_err(|e| match e.kind() {
         std::io::ErrorKind::WouldBlock => FatalError::InUse(config.dir.display().to_string()),
         _ => io(e),
     })?;
@@ -105,10 +109,11 @@ pub(crate) async fn open_parts(
     let (wal, recovered) = opened.map_err(|e| FatalError::Log(e.to_string()))?;
     tracing::info!(?recovered, "write-ahead log is open");
     let snapshots = {
-        let (runtime, dir) = (runtime.clone(), config.dir.join("snapshots"));
+        let (runtime, dir, group) = (runtime.clone(), config.dir.join("snapshots"), config.group);
         let blocking = runtime.blocking.clone();
-        let opened = blocking.run(move || Snapshots::open(runtime, dir)).await;
-        Arc::new(crate::network::flatten(opened).map_err(io)?)
+        let opened =
+            blocking.run(move || Snapshots::open(runtime, dir, group).map_err(std::io::Error::other));
+        Arc::new(flatten(opened.await).map_err(io)?)
     };
     let state_dir = StateDir {
         runtime: runtime.clone(),
@@ -119,6 +124,21 @@ pub(crate) async fn open_parts(
     };
     let leader = watch::Sender::new(None);
     Ok((Parts { config, runtime, transport, wal, snapshots, state_dir, leader }, lock))
+}
+
+/// Makes a directory and those above it, for good: a log in a directory whose
+/// name a power cut takes away is lost, however well it was synced.
+fn make_dir(disk: &dyn Disk, dir: &Path) -> std::io::Result<()> {
+    let named = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    let mut holders = Vec::new();
+    for (dir, holder) in dir.ancestors().zip(dir.ancestors().skip(1)) {
+        if disk.exists(&named(dir))? {
+            break;
+        }
+        holders.push(named(holder));
+    }
+    disk.create_dir_all(dir)?;
+    holders.iter().try_for_each(|holder| disk.sync_dir(holder))
 }
 
 async fn supervise(
@@ -135,6 +155,7 @@ async fn supervise(
         let since = Instant::now();
         let running = started.running.clone();
         started.tasks.spawn(recover(inner.clone(), running.clone()));
+        started.tasks.spawn(SnapshotPolicy::new(inner.clone()).run(running.clone()));
         let ended = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => None,
             ended = running.ended(&mut started.tasks, &inner.parts.wal) => Some(ended),

@@ -1,3 +1,6 @@
 mod cluster;
 mod network;
 mod replication;
+mod snapshots;
+mod storage;
+mod suite;

@@ -65,6 +65,13 @@ impl Cluster {
     }
 
     fn of(nodes: u64, store: StoreKind, machine: impl Fn(u64) -> Machine) -> Self {
+        // RUST_LOG=info tells what the nodes do; a second call changes nothing.
+        drop(
+            tracing_subscriber::fmt()
+                .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+                .with_test_writer()
+                .try_init(),
+        );
         let nodes =
             (1..=nodes).map(|n| (n, Node { machine: machine(n), consensus: None, boot: 1 })).collect();
         let network = Network::default();
@@ -170,6 +177,21 @@ impl Cluster {
             (agreed && self.nodes[&leader].consensus.is_some()).then_some(leader)
         })
         .await
+    }
+
+    /// A further machine, switched off.
+    pub(super) fn add(&mut self, node: u64, machine: Machine) {
+        self.nodes.insert(node, Node { machine, consensus: None, boot: 1 });
+    }
+
+    /// One of `some` that does not lead.
+    pub(super) async fn follower_among(&self, some: &[u64]) -> u64 {
+        let leader = until(|| {
+            let leaders: Vec<_> = some.iter().map(|n| *self.node(*n).leader().borrow()).collect();
+            leaders[0].filter(|first| leaders.iter().all(|l| *l == Some(*first)))
+        })
+        .await;
+        *some.iter().find(|n| **n != leader.0).unwrap()
     }
 
     pub(super) async fn follower(&self) -> u64 {

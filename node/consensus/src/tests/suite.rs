@@ -1,0 +1,65 @@
+//! openraft's own conformance suite, over our log and each of our stores.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mucura_runtime::Runtime;
+use mucura_types::GroupId;
+use openraft::StorageError;
+use openraft::testing::log::{StoreBuilder, Suite};
+use tokio::sync::watch;
+
+use crate::config::StoreKind;
+use crate::log_store::LogStore;
+use crate::machine::Machine;
+use crate::raft_types::Types;
+use crate::snapshots::Snapshots;
+use crate::state_dir::StateDir;
+use crate::wal::{Wal, WalOptions};
+
+struct Builder {
+    store: StoreKind,
+}
+
+impl StoreBuilder<Types, LogStore, Machine, Option<tempfile::TempDir>> for Builder {
+    async fn build(&self) -> Result<(Option<tempfile::TempDir>, LogStore, Machine), StorageError<Types>> {
+        let (guard, dir, runtime) = match self.store {
+            StoreKind::Memory => (None, PathBuf::from("/meta"), Runtime::simulated(1, 0).runtime),
+            StoreKind::Sled { .. } => {
+                let dir = tempfile::tempdir().unwrap();
+                let path = dir.path().to_owned();
+                (Some(dir), path, Runtime::real(2))
+            }
+        };
+        let group = GroupId(0);
+        for part in ["wal", "snapshots", "state"] {
+            runtime.disk.create_dir_all(&dir.join(part)).unwrap();
+        }
+        let options = WalOptions { segment_bytes: 1 << 18, ..WalOptions::default() };
+        let (wal, _) = Wal::open(runtime.clone(), &dir.join("wal"), options).await.unwrap();
+        let state_dir = StateDir {
+            runtime: runtime.clone(),
+            dir: dir.join("state"),
+            group,
+            kind: self.store,
+            boot: "boot".into(),
+        };
+        let machine = Machine {
+            runtime: runtime.clone(),
+            state: Arc::new(state_dir.open(false).unwrap()),
+            snapshots: Arc::new(Snapshots::open(runtime, dir.join("snapshots"), group).unwrap()),
+            cannot_go_on: watch::channel(None).0,
+        };
+        Ok((guard, LogStore { wal, group }, machine))
+    }
+}
+
+#[tokio::test]
+async fn the_log_with_state_in_memory_conforms() {
+    Suite::test_all(Builder { store: StoreKind::Memory }).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_log_with_state_in_sled_conforms() {
+    Suite::test_all(Builder { store: StoreKind::Sled { cache_bytes: 1 << 20 } }).await.unwrap();
+}
