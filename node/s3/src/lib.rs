@@ -1,1 +1,51 @@
-//! The S3 front end.
+//! The S3 front end: takes HTTP requests, calls the use cases, answers.
+//!
+//! [`S3`] is a service behind an axum router; whoever owns the listener serves
+//! it. The life of a request: an id; the claim of its signature read; one
+//! linearizable read begun; the signature verified with the secret of that
+//! read; parameters parsed; the bucket's owner compared; only then its body
+//! polled, so that a client that expects `100 Continue` sends nothing in vain.
+//!
+//! Invariants:
+//! - What S3 has and we have not is answered `NotImplemented`.
+//! - Nothing is published before length, signatures, MD5 and checksums of the
+//!   body have been verified.
+//! - An answer that cannot be completed ends its connection: never a short
+//!   body that looks whole.
+//! - What a client sees of a failure is fixed by its code; the cause goes to
+//!   the log, with the request id.
+//! - A request that changes something runs to its end even if its client goes
+//!   away: no use case is cut off between storing and committing.
+//!
+//! It knows nothing of drives, peers or Raft: only the use cases of `store`.
+
+mod access;
+mod account;
+mod answer;
+mod answer_body;
+mod attributes;
+mod buckets;
+mod call;
+mod checksums;
+mod complete;
+mod conditions;
+mod config;
+mod copy;
+mod delete;
+mod document;
+mod errors;
+mod front;
+mod get_object;
+mod listing;
+mod operations;
+mod part_span;
+mod payload;
+mod put_object;
+mod request_id;
+mod tokens;
+mod upload_body;
+mod uploads;
+
+pub use config::S3Config;
+pub use front::S3;
+pub use operations::operation_names;

@@ -1,0 +1,76 @@
+use http::{HeaderName, header};
+use mucura_s3_wire::request::{CreateBucket, ListBuckets};
+use mucura_s3_wire::xml::{self, ListedBucket, parse_bucket_configuration};
+use mucura_s3_wire::{ErrorCode, S3Error};
+
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::document::read_document;
+use crate::errors::Failure;
+use crate::payload::Payload;
+use crate::tokens::{parse_token, token};
+
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+
+pub(crate) async fn list(call: &Call<'_>, request: ListBuckets) -> Result<Answer, Failure> {
+    let region = &call.shared.config.region;
+    let after = request.continuation_token.as_deref().map(parse_token).transpose()?.unwrap_or_default();
+    let here = request.bucket_region.as_ref().is_none_or(|asked| asked == region);
+    let prefix = request.prefix.as_deref().unwrap_or("");
+    let mut buckets: Vec<ListedBucket> = call
+        .fresh
+        .buckets(call.user)
+        .await?
+        .into_iter()
+        .filter(|(name, _)| here && name.starts_with(prefix) && name.as_bytes() > &after[..])
+        .map(|(name, record)| ListedBucket { name, created_ms: record.created.0 })
+        .collect();
+    let max = request.max_buckets.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
+    let more = buckets.len() > max;
+    buckets.truncate(max);
+    let next = buckets.last().filter(|_| more).map(|last| token(last.name.as_bytes()));
+    let owner = call.shown(call.user).await?;
+    Ok(Answer::xml(xml::list_buckets(&request, &owner, region, &buckets, next.as_deref())))
+}
+
+pub(crate) async fn create(
+    call: &Call<'_>,
+    request: CreateBucket,
+    payload: &mut Payload,
+) -> Result<Answer, Failure> {
+    let document = read_document(call, request.body, payload).await?;
+    if let Some(location) = parse_bucket_configuration(&document)? {
+        check_location(&location, &call.shared.config.region)?;
+    }
+    call.store().create_bucket(&request.bucket, call.user, call.deadline()).await?;
+    Ok(Answer::ok().with(header::LOCATION, &format!("/{}", request.bucket)))
+}
+
+fn check_location(location: &str, region: &str) -> Result<(), S3Error> {
+    if location == region {
+        return Ok(());
+    }
+    Err(S3Error::with_message(
+        ErrorCode::IllegalLocationConstraintException,
+        format!(
+            "The {location} location constraint is incompatible for the region specific endpoint this request was \
+             sent to."
+        ),
+    ))
+}
+
+pub(crate) async fn head(call: &Call<'_>, bucket: &str) -> Result<Answer, Failure> {
+    call.bucket(bucket).await?;
+    Ok(Answer::ok().with(BUCKET_REGION, &call.shared.config.region))
+}
+
+pub(crate) async fn delete(call: &Call<'_>, name: &str) -> Result<Answer, Failure> {
+    let bucket = call.bucket(name).await?;
+    call.store().delete_bucket(name, bucket.id, call.deadline()).await?;
+    Ok(Answer::no_content())
+}
+
+pub(crate) async fn location(call: &Call<'_>, bucket: &str) -> Result<Answer, Failure> {
+    call.bucket(bucket).await?;
+    Ok(Answer::xml(xml::location_constraint(&call.shared.config.region)))
+}

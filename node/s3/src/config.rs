@@ -1,0 +1,29 @@
+use std::time::Duration;
+
+/// How the front end answers.
+#[derive(Clone, Debug)]
+pub struct S3Config {
+    /// The region that requests must be signed for.
+    pub region: String,
+    /// The names under which buckets appear as host names (`BUCKET.domain`).
+    pub domains: Vec<String>,
+    /// What answers name this node by (`x-amz-id-2`). Visible text.
+    pub host_id: String,
+    /// How long a request's dealings with the metadata may take.
+    pub metadata_timeout: Duration,
+    /// How long a client may send nothing of a body.
+    pub idle_timeout: Duration,
+}
+
+impl S3Config {
+    /// With the usual time-outs: 10 s for the metadata, 30 s for a silent client.
+    pub fn new(region: impl Into<String>, domains: Vec<String>, host_id: impl Into<String>) -> Self {
+        Self {
+            region: region.into(),
+            domains,
+            host_id: host_id.into(),
+            metadata_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+        }
+    }
+}

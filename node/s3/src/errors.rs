@@ -1,0 +1,109 @@
+//! From the errors of the use cases to those of S3.
+
+use mucura_metadata::Rejection;
+use mucura_s3_wire::{ErrorCode, S3Error};
+use mucura_store::StoreError;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The client's doing, or our limits.
+    S3(S3Error),
+    /// A use case came to nothing.
+    Store(StoreError),
+}
+
+impl From<S3Error> for Failure {
+    fn from(error: S3Error) -> Self {
+        Self::S3(error)
+    }
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(code: ErrorCode) -> Self {
+        Self::S3(code.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Failure {
+    /// What the client is told. Causes that are not the client's are logged
+    /// here, in the span of the request.
+    pub(crate) fn into_s3(self) -> S3Error {
+        match self {
+            Self::S3(error) if error.code == ErrorCode::InternalError => {
+                tracing::error!(%error, "a request failed by our own fault");
+                error
+            }
+            Self::S3(error) => error,
+            Self::Store(error) => {
+                let answer = s3_error(&error);
+                match answer.status().as_u16() {
+                    500 => tracing::error!(%error, "a request failed by our own fault"),
+                    501..=599 => tracing::warn!(%error, "a request could not be served"),
+                    _ => tracing::debug!(%error, "a request was rejected"),
+                }
+                answer
+            }
+        }
+    }
+}
+
+/// The error of S3 that a client is answered with.
+pub(crate) fn s3_error(error: &StoreError) -> S3Error {
+    match error {
+        StoreError::Rejected(rejection) => rejected(rejection),
+        StoreError::Unavailable { .. }
+        | StoreError::TimedOut
+        | StoreError::NotEnoughDrives { .. }
+        | StoreError::NotEnoughShards { .. } => ErrorCode::ServiceUnavailable.into(),
+        StoreError::Busy => ErrorCode::SlowDown.into(),
+        StoreError::Body => ErrorCode::IncompleteBody.into(),
+        StoreError::Internal { .. } => ErrorCode::InternalError.into(),
+    }
+}
+
+fn rejected(rejection: &Rejection) -> S3Error {
+    match rejection {
+        // Changes of the site that the next try does not meet.
+        Rejection::NotInitialised
+        | Rejection::SessionEnded
+        | Rejection::SequenceForgotten
+        | Rejection::StaleEpoch { .. } => ErrorCode::ServiceUnavailable.into(),
+        // No request of S3 asks for these.
+        Rejection::AlreadyInitialised
+        | Rejection::NoSuchNode
+        | Rejection::WrongStore
+        | Rejection::NoSuchDrive
+        | Rejection::NoSuchChunk
+        | Rejection::UserExists
+        | Rejection::UserOwnsBuckets
+        | Rejection::NoSuchAccessKey
+        | Rejection::AccessKeyExists
+        | Rejection::Malformed(_) => ErrorCode::InternalError.into(),
+        // Deleted while the request ran.
+        Rejection::NoSuchUser => ErrorCode::AccessDenied.into(),
+        Rejection::NoSuchBucket => ErrorCode::NoSuchBucket.into(),
+        Rejection::BucketExists { by_you: true } => ErrorCode::BucketAlreadyOwnedByYou.into(),
+        Rejection::BucketExists { by_you: false } => ErrorCode::BucketAlreadyExists.into(),
+        Rejection::BucketNotEmpty => ErrorCode::BucketNotEmpty.into(),
+        Rejection::TooManyBuckets => ErrorCode::TooManyBuckets.into(),
+        Rejection::NoSuchKey => ErrorCode::NoSuchKey.into(),
+        Rejection::PreconditionFailed => ErrorCode::PreconditionFailed.into(),
+        Rejection::NoSuchUpload => ErrorCode::NoSuchUpload.into(),
+        Rejection::InvalidPart { number } => {
+            S3Error::new(ErrorCode::InvalidPart).field("PartNumber", number.to_string())
+        }
+        Rejection::InvalidPartOrder => ErrorCode::InvalidPartOrder.into(),
+        Rejection::PartTooSmall { number, size } => S3Error::new(ErrorCode::EntityTooSmall)
+            .field("ProposedSize", size.to_string())
+            .field("MinSizeAllowed", (5_u64 << 20).to_string())
+            .field("PartNumber", number.to_string()),
+        Rejection::ObjectTooLarge => ErrorCode::EntityTooLarge.into(),
+    }
+}

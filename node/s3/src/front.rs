@@ -1,0 +1,242 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, header};
+use mucura_runtime::Runtime;
+use mucura_s3_wire::request::{Operation, parse_request};
+use mucura_s3_wire::sigv4::{Claim, Expected};
+use mucura_s3_wire::time::http_date;
+use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
+use mucura_store::{Store, StoreError};
+use mucura_telemetry::Metrics;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use tracing::field::{Empty, display};
+
+use crate::account::Account;
+use crate::answer::{Answer, set};
+use crate::answer_body::AnswerBody;
+use crate::call::Call;
+use crate::config::S3Config;
+use crate::errors::Failure;
+use crate::payload::Payload;
+use crate::request_id::RequestIds;
+use crate::{buckets, complete, copy, delete, get_object, listing, put_object, uploads};
+
+/// The most bytes of all header names and values (S3, REST request headers).
+const HEADERS_BYTES_MAX: usize = 8 << 10;
+/// The most bytes of a query: a prefix, a marker and a token of the longest keys.
+const QUERY_BYTES_MAX: usize = 16 << 10;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+
+/// The S3 front end of a node. Clones are the same one.
+#[derive(Clone)]
+pub struct S3(Arc<Shared>);
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) config: S3Config,
+    pub(crate) store: Store,
+    pub(crate) runtime: Runtime,
+    metrics: Arc<Metrics>,
+    ids: RequestIds,
+    /// Requests that change something, and bodies that are drained.
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
+impl S3 {
+    /// A front end of `store`. `metrics` should have been made with
+    /// [`crate::operation_names`].
+    ///
+    /// # Errors
+    /// The machine gave no randomness.
+    pub fn new(
+        config: S3Config,
+        store: Store,
+        runtime: Runtime,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<Self> {
+        let ids = RequestIds::new(&*runtime.entropy)?;
+        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self(Arc::new(Shared { config, store, runtime, metrics, ids, tasks, cancel })))
+    }
+
+    /// A router that answers every request with S3. Paths are taken as they
+    /// were received: nothing may be normalised before.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(take).with_state(self.clone())
+    }
+
+    /// Waits until the requests that change something are over; those that
+    /// are not at the deadline are given up. The listener must take no more.
+    pub async fn shutdown(&self, deadline: Instant) {
+        let Shared { tasks, cancel, .. } = &*self.0;
+        tasks.close();
+        if tokio::time::timeout_at(deadline, tasks.wait()).await.is_err() {
+            tracing::warn!(requests = tasks.len(), "requests did not end in time");
+            cancel.cancel();
+        }
+    }
+}
+
+impl Shared {
+    /// Runs work that may take the processor longer than a request should.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let done = self.runtime.blocking.run(work).await;
+        done.map_err(|error| StoreError::Unavailable { reason: error.to_string() }.into())
+    }
+
+    /// Runs a task until it ends or the front end does.
+    fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<Option<T>> {
+        self.tasks.spawn(self.cancel.clone().run_until_cancelled_owned(task))
+    }
+}
+
+async fn take(State(s3): State<S3>, request: Request) -> Response {
+    let shared = s3.0;
+    let id = shared.ids.next().to_string();
+    let span = tracing::info_span!("s3", request_id = %id, operation = Empty, bucket = Empty, key = Empty);
+    let account = Account::begin(shared.metrics.clone(), span.clone());
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let serving = serve(shared.clone(), request, id, account).instrument(span);
+    if reads {
+        return serving.await;
+    }
+    // A client that goes away takes its future with it: between storing and
+    // committing that must not be ours.
+    match shared.spawn(serving).await {
+        Ok(Some(response)) => response,
+        Ok(None) => bare(ErrorCode::ServiceUnavailable),
+        Err(error) => {
+            tracing::error!(%error, "a request ended by a fault of the program");
+            bare(ErrorCode::InternalError)
+        }
+    }
+}
+
+/// An answer when nothing is left of the request.
+fn bare(code: ErrorCode) -> Response {
+    let mut response = Response::new(axum::body::Body::empty());
+    *response.status_mut() = code.status();
+    response
+}
+
+async fn serve(shared: Arc<Shared>, request: Request, id: String, mut account: Account) -> Response {
+    let (parts, body) = request.into_parts();
+    let expects = parts
+        .headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let mut payload = Payload::new(body, expects);
+    let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account)).await;
+    let mut answer = result.unwrap_or_else(|failure| {
+        let error = failure.into_s3();
+        tracing::debug!(code = error.code.as_str(), message = %error.message, "refuse");
+        Answer::refusal(&error, parts.method == Method::HEAD, parts.uri.path(), &id, &shared.config.host_id)
+    });
+    let headers = &mut answer.headers;
+    set(headers, REQUEST_ID, &id);
+    set(headers, HOST_ID, &shared.config.host_id);
+    headers.insert(header::SERVER, HeaderValue::from_static("Mucura"));
+    set(headers, header::DATE, &http_date(shared.runtime.clock.now_ms()));
+    account.answered(answer.status.as_u16(), payload.received());
+    if payload.wants_drain() {
+        // The answer goes out meanwhile; a connection that is closed while its
+        // client still sends would take the answer with it.
+        shared.spawn(payload.drain());
+    } else if payload.is_unread() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let mut response = Response::new(axum::body::Body::new(AnswerBody::new(answer.content, account)));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+async fn answer(
+    shared: &Shared,
+    parts: &Parts,
+    payload: &mut Payload,
+    account: &mut Account,
+) -> Result<Answer, Failure> {
+    let head = RequestHead::from(parts);
+    check_size(&head)?;
+    let expected = Expected { region: &shared.config.region, service: "s3" };
+    let claim = Claim::parse(&head, expected)?.ok_or(ErrorCode::AccessDenied)?;
+    if claim.session_token.is_some() {
+        return Err(ErrorCode::InvalidToken.into());
+    }
+    let fresh = shared.store.fresh(Instant::now() + shared.config.metadata_timeout).await?;
+    let access_key = claim.access_key.clone();
+    let principal = fresh
+        .principal(&access_key)
+        .await?
+        .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))?;
+    let verified = claim.verify(&principal.secret, shared.runtime.clock.now_ms())?;
+    let request = parse_request(&head, &shared.config.domains)?;
+    account.operation(request.name.as_str());
+    tracing::Span::current().record("operation", display(request.name.as_str()));
+    let call = Call {
+        shared,
+        fresh,
+        user: principal.user,
+        verified,
+        expected_owner: request.expected_bucket_owner,
+        url: url(&head),
+    };
+    perform(&call, request.operation, payload).await
+}
+
+async fn perform(call: &Call<'_>, operation: Operation, payload: &mut Payload) -> Result<Answer, Failure> {
+    match operation {
+        Operation::ListBuckets(request) => buckets::list(call, request).await,
+        Operation::CreateBucket(request) => buckets::create(call, request, payload).await,
+        Operation::HeadBucket { bucket } => buckets::head(call, &bucket).await,
+        Operation::DeleteBucket { bucket } => buckets::delete(call, &bucket).await,
+        Operation::GetBucketLocation { bucket } => buckets::location(call, &bucket).await,
+        Operation::ListObjects(request) => listing::list_objects(call, request).await,
+        Operation::ListObjectsV2(request) => listing::list_objects_v2(call, request).await,
+        Operation::PutObject(request) => put_object::put(call, request, payload).await,
+        Operation::GetObject(request) => get_object::get(call, request).await,
+        Operation::HeadObject(request) => get_object::head(call, request).await,
+        Operation::DeleteObject(request) => delete::delete(call, request).await,
+        Operation::DeleteObjects(request) => delete::delete_many(call, request, payload).await,
+        Operation::CopyObject(request) => copy::copy_object(call, request).await,
+        Operation::CreateMultipartUpload(request) => uploads::create(call, request).await,
+        Operation::UploadPart(request) => uploads::put_part(call, request, payload).await,
+        Operation::UploadPartCopy(request) => copy::copy_part(call, request).await,
+        Operation::CompleteMultipartUpload(request) => complete::complete(call, request, payload).await,
+        Operation::AbortMultipartUpload(request) => uploads::abort(call, request).await,
+        Operation::ListParts(request) => uploads::list_parts(call, request).await,
+        Operation::ListMultipartUploads(request) => uploads::list(call, request).await,
+        Operation::Unsupported => Err(ErrorCode::NotImplemented.into()),
+    }
+}
+
+fn check_size(head: &RequestHead<'_>) -> Result<(), S3Error> {
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let query = head.uri.query().map_or(0, str::len);
+    if headers > HEADERS_BYTES_MAX || query > QUERY_BYTES_MAX {
+        return Err(ErrorCode::RequestHeaderSectionTooLarge.into());
+    }
+    Ok(())
+}
+
+fn url(head: &RequestHead<'_>) -> String {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    format!("http://{host}{}", head.uri.path())
+}

@@ -1,0 +1,65 @@
+use http::{HeaderMap, HeaderName, header};
+use mucura_metadata::Checksum;
+use mucura_s3_wire::conditions::WriteCondition;
+use mucura_s3_wire::request::PutObject;
+use mucura_store::PutObjectRequest;
+use mucura_types::BucketId;
+
+use crate::answer::{Answer, quoted, set};
+use crate::call::Call;
+use crate::errors::Failure;
+use crate::payload::Payload;
+use crate::{attributes, checksums, conditions};
+
+const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+
+pub(crate) async fn put(
+    call: &Call<'_>,
+    request: PutObject,
+    payload: &mut Payload,
+) -> Result<Answer, Failure> {
+    let bucket = call.bucket(&request.bucket).await?;
+    check_early(call, bucket.id, &request.key, &request.condition).await?;
+    let put = PutObjectRequest {
+        bucket: bucket.id,
+        key: request.key,
+        owner: call.user,
+        size: request.body.len,
+        attributes: attributes::kept(request.attributes),
+        condition: conditions::of_write(&request.condition),
+    };
+    let mut body = call.upload(request.body, payload)?;
+    let stored = match call.store_object(put, &mut body).await {
+        Ok(stored) => stored,
+        Err(error) => return Err(body.explain(error)),
+    };
+    let mut answer = Answer::ok().with(header::ETAG, &quoted(stored.etag));
+    if let Some(checksum) = &stored.checksum {
+        show_checksum(checksum, &mut answer.headers);
+    }
+    Ok(answer)
+}
+
+/// A condition that does not hold now is answered before the body is read. If
+/// it holds, it is decided again with the write.
+pub(crate) async fn check_early(
+    call: &Call<'_>,
+    bucket: BucketId,
+    key: &str,
+    condition: &WriteCondition,
+) -> Result<(), Failure> {
+    if *condition == WriteCondition::None {
+        return Ok(());
+    }
+    let object = call.fresh.object(bucket, key).await?;
+    let etag = object.map(|object| object.record.summary.etag.to_string());
+    Ok(condition.check(etag.as_deref())?)
+}
+
+/// Shows a checksum in the head of an answer.
+pub(crate) fn show_checksum(checksum: &Checksum, headers: &mut HeaderMap) {
+    if let Some(shown) = checksums::shown(checksum) {
+        set(headers, HeaderName::from_static(shown.value.algorithm().header()), &shown.to_text());
+        set(headers, CHECKSUM_TYPE, shown.kind.name());
+    }
+}

@@ -1,0 +1,159 @@
+use bytes::Bytes;
+use http::{HeaderName, header};
+use mucura_metadata::{UploadQuery, UploadRecord};
+use mucura_s3_wire::checksum::ChecksumType;
+use mucura_s3_wire::request::{
+    AbortMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
+};
+use mucura_s3_wire::xml::{self, ListedPart, ListedUpload, UploadPage};
+use mucura_s3_wire::{ErrorCode, S3Error};
+use mucura_store::PutPartRequest;
+use mucura_types::{BucketId, WriteId};
+
+use crate::answer::{Answer, quoted, set};
+use crate::call::Call;
+use crate::checksums::{self, kept_algorithm};
+use crate::errors::Failure;
+use crate::listing::text;
+use crate::payload::Payload;
+use crate::{attributes, put_object};
+
+const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
+const TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+
+pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> Result<Answer, Failure> {
+    let bucket = call.bucket(&request.bucket).await?;
+    let checksum = request
+        .checksum
+        .map(|(algorithm, kind)| (kept_algorithm(algorithm), kind == ChecksumType::FullObject));
+    let kept = attributes::kept(request.attributes);
+    let upload = call
+        .store()
+        .create_upload(bucket.id, &request.key, call.user, kept, checksum, call.deadline())
+        .await?;
+    let document = xml::create_multipart_upload(&request.bucket, &request.key, &upload.to_string());
+    let mut answer = Answer::xml(document);
+    if let Some((algorithm, kind)) = request.checksum {
+        set(&mut answer.headers, ALGORITHM, algorithm.name());
+        set(&mut answer.headers, TYPE, kind.name());
+    }
+    Ok(answer)
+}
+
+pub(crate) async fn put_part(
+    call: &Call<'_>,
+    request: UploadPart,
+    payload: &mut Payload,
+) -> Result<Answer, Failure> {
+    let bucket = call.bucket(&request.bucket).await?;
+    let (id, upload) = find(call, bucket.id, &request.key, &request.upload_id).await?;
+    let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
+    checksums::check_part_algorithm(algorithm, request.body.checksum.map(|sent| sent.algorithm))?;
+    let part = PutPartRequest {
+        bucket: bucket.id,
+        key: request.key,
+        owner: call.user,
+        upload: id,
+        number: request.part_number,
+        size: request.body.len,
+    };
+    let mut body = call.upload(request.body, payload)?.wanting(algorithm);
+    let stored = match call.store_part(part, &mut body).await {
+        Ok(stored) => stored,
+        Err(error) => return Err(body.explain(error)),
+    };
+    let mut answer = Answer::ok().with(header::ETAG, &quoted(stored.etag));
+    if let Some(checksum) = &stored.checksum {
+        put_object::show_checksum(checksum, &mut answer.headers);
+        answer.headers.remove(TYPE);
+    }
+    Ok(answer)
+}
+
+pub(crate) async fn abort(call: &Call<'_>, request: AbortMultipartUpload) -> Result<Answer, Failure> {
+    let bucket = call.bucket(&request.bucket).await?;
+    let id = parse_id(&request.upload_id)?;
+    call.store().abort_upload(bucket.id, &request.key, id, call.deadline()).await?;
+    Ok(Answer::no_content())
+}
+
+pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<Answer, Failure> {
+    let bucket = call.bucket(&request.bucket).await?;
+    let (id, upload) = find(call, bucket.id, &request.key, &request.upload_id).await?;
+    let after = u16::try_from(request.part_number_marker).unwrap_or(u16::MAX);
+    let max = usize::try_from(request.max_parts).unwrap_or(usize::MAX);
+    let page = call.fresh.parts(id, after, max).await?;
+    let parts: Vec<ListedPart> = page
+        .parts
+        .iter()
+        .map(|(number, part)| ListedPart {
+            part_number: *number,
+            last_modified_ms: part.modified.0,
+            etag: hex::encode(part.md5),
+            size: part.size,
+            checksum: part.checksum.as_ref().and_then(checksums::shown).map(|shown| shown.value),
+        })
+        .collect();
+    let next = parts.last().filter(|_| page.truncated).map(|part| part.part_number);
+    let owner = call.shown(upload.owner).await?;
+    let checksum = upload.checksum.map(checksums::shown_of_upload);
+    Ok(Answer::xml(xml::list_parts(&request, &owner, checksum, &parts, next)))
+}
+
+pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Result<Answer, Failure> {
+    let bucket = call.bucket(&request.bucket).await?;
+    let after_id =
+        match &request.upload_id_marker[..] {
+            "" => None,
+            _ if request.key_marker.is_empty() => None,
+            marker => Some(marker.parse::<WriteId>().map_err(|_| {
+                S3Error::invalid_argument("Invalid uploadId marker", "upload-id-marker", marker)
+            })?),
+        };
+    let query = UploadQuery {
+        prefix: Bytes::from(request.prefix.clone()),
+        delimiter: Bytes::from(request.delimiter.clone().unwrap_or_default()),
+        after: Bytes::from(request.key_marker.clone()),
+        after_id,
+        max: usize::try_from(request.max_uploads).unwrap_or(usize::MAX),
+    };
+    let found = call.fresh.list_uploads(bucket.id, query).await?;
+    let uploads: Vec<ListedUpload> = found
+        .uploads
+        .into_iter()
+        .map(|upload| ListedUpload {
+            key: text(&upload.key),
+            upload_id: upload.id.to_string(),
+            initiated_ms: upload.record.created.0,
+            checksum: upload.record.checksum.map(checksums::shown_of_upload),
+        })
+        .collect();
+    let common_prefixes: Vec<String> = found.common_prefixes.iter().map(text).collect();
+    let next = found.truncated.then(|| last_of(&uploads, &common_prefixes));
+    let page = UploadPage { uploads, common_prefixes, next };
+    let owner = call.shown(bucket.owner).await?;
+    Ok(Answer::xml(xml::list_multipart_uploads(&request, &page, &owner)))
+}
+
+/// What the page ended with: an upload, or a common prefix, which has no id.
+fn last_of(uploads: &[ListedUpload], common_prefixes: &[String]) -> (String, String) {
+    let upload = uploads.last().map(|upload| (upload.key.clone(), upload.upload_id.clone()));
+    let prefix = common_prefixes.last().map(|prefix| (prefix.clone(), String::new()));
+    upload.into_iter().chain(prefix).max().unwrap_or_default()
+}
+
+/// An upload that is under way.
+pub(crate) async fn find(
+    call: &Call<'_>,
+    bucket: BucketId,
+    key: &str,
+    id: &str,
+) -> Result<(WriteId, UploadRecord), Failure> {
+    let id = parse_id(id)?;
+    let upload = call.fresh.upload(bucket, key, id).await?;
+    Ok((id, upload.ok_or(ErrorCode::NoSuchUpload)?))
+}
+
+pub(crate) fn parse_id(id: &str) -> Result<WriteId, ErrorCode> {
+    id.parse().map_err(|_| ErrorCode::NoSuchUpload)
+}
