@@ -39,3 +39,30 @@ impl OpenShards {
         self.0.retain(|open| open.shard != shard);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::tests::name;
+    use crate::shard_reader::tests::sealed;
+    use mucura_runtime::RealDisk;
+
+    /// A reader may put a file here that was replaced while it was opening it.
+    #[test]
+    fn an_open_file_is_not_taken_for_its_successor() {
+        let dir = tempfile::tempdir().unwrap();
+        let shard = name(1, 0);
+        let reader = Arc::new(ShardReader::open(&RealDisk, &sealed(&dir, shard, 100), shard).ok().unwrap());
+        let mut open = OpenShards::default();
+        open.put(OpenShard { shard, stamp: 1, reader: reader.clone() });
+        assert!(open.get(shard, 1).is_some());
+        assert!(open.get(shard, 2).is_none());
+        open.put(OpenShard { shard, stamp: 2, reader: reader.clone() });
+        assert!(open.get(shard, 2).is_some());
+        for counter in 2..2 + OPEN_MAX as u64 {
+            open.put(OpenShard { shard: name(counter, 0), stamp: 3, reader: reader.clone() });
+        }
+        assert_eq!(open.0.len(), OPEN_MAX);
+        assert!(open.get(shard, 2).is_none(), "the oldest made room");
+    }
+}

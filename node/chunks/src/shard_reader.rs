@@ -119,7 +119,7 @@ fn index(offset: u64) -> usize {
 
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::shard::tests::{header, name};
     use crate::shard_file::ShardFile;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     /// A sealed file of a shard of a chunk of `chunk_len` bytes.
-    fn sealed(dir: &TempDir, shard: ShardName, chunk_len: u64) -> std::path::PathBuf {
+    pub(crate) fn sealed(dir: &TempDir, shard: ShardName, chunk_len: u64) -> std::path::PathBuf {
         let path = dir.path().join(shard.to_string());
         let header = header(shard, chunk_len);
         let file = RealDisk.open(&path, OpenMode::CreateNew).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{DIR, Machine, cells, header, name, soon};
 use mucura_chunks::{BufferPool, ChunkError, Drive, DriveOptions, DriveState, ReportKind};
-use mucura_runtime::{Disk, OpenMode, RealDisk, Runtime, SimFault, Unsynced, read_file};
+use mucura_runtime::{Disk, OpenMode, RealDisk, Runtime, SimFault, Space, Unsynced, read_file};
 use mucura_types::{DriveId, SiteId, StoreId};
 
 const LEN: u64 = 300_000;
@@ -145,6 +145,22 @@ async fn a_full_drive_takes_no_shards_but_reads_and_removes() {
     drive.remove(name(1, 0)).await.unwrap();
     machine.write(&drive, name(2, 0), LEN).await.unwrap();
     assert_eq!(drive.state(), DriveState::Online);
+}
+
+#[tokio::test]
+async fn no_shard_goes_into_the_reserve() {
+    let machine = Machine::new(20).await;
+    let used = |space: Space| space.total - space.free;
+    let before = used(machine.sim.disk.space(Path::new(DIR)).unwrap());
+    // Room for the shard, and for the reserve, but not for both.
+    machine.sim.disk.set_capacity(before + 250_000);
+    let options = DriveOptions { reserve_bytes: Some(200_000), ..machine.options() };
+    let drive = Drive::open(&machine.sim.runtime, Path::new(DIR), machine.store, options).await.unwrap();
+    assert!(matches!(machine.write(&drive, name(1, 0), LEN).await, Err(ChunkError::NoSpace { .. })));
+    assert_eq!((drive.state(), machine.files()), (DriveState::Full, 0));
+    drop(drive);
+    // It was the reserve that stood in the way, not the disk.
+    machine.write(&machine.open().await, name(1, 0), LEN).await.unwrap();
 }
 
 #[tokio::test]
