@@ -162,7 +162,7 @@ impl Store {
 impl Inner {
     async fn raft_status(&self, node: NodeId) -> Option<RaftStatus> {
         if node == self.config.node {
-            return Some(self.own_raft_status());
+            return Some(self.own_raft_status().await);
         }
         let deadline = Instant::now() + NODE_TIMEOUT;
         let answer =
@@ -170,8 +170,8 @@ impl Inner {
         decode(&answer).ok()
     }
 
-    pub(crate) fn own_raft_status(&self) -> RaftStatus {
-        let status = self.consensus.status();
+    pub(crate) async fn own_raft_status(&self) -> RaftStatus {
+        let status = self.consensus.status().await;
         let index = |index: Option<mucura_consensus::LogIndex>| index.map(|index| index.0);
         RaftStatus {
             role: format!("{:?}", status.role).to_lowercase(),

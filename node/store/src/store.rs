@@ -175,7 +175,7 @@ impl Service for Store {
                     let (drive, shard) = decode(&payload).map_err(|_| Refusal::Malformed)?;
                     Ok(encode(&self.0.keeper.header(drive, shard).await).into())
                 }
-                Some(Method::NodeStatus) => Ok(encode(&self.0.own_raft_status()).into()),
+                Some(Method::NodeStatus) => Ok(encode(&self.0.own_raft_status().await).into()),
                 Some(Method::ReplaceDrive) => {
                     let request = decode(&payload).map_err(|_| Refusal::Malformed)?;
                     let result = self.0.replace_own_drive(request).await.map_err(|e| e.to_string());

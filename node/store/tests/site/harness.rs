@@ -1,0 +1,447 @@
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use mucura_consensus::{Consensus, ConsensusConfig, Transport, TransportError};
+use mucura_mesh::{
+    BulkRecv, BulkSend, Limits, Mesh, MeshConfig, PeerInfo, Refusal, Service, SocketFactory, identity,
+};
+use mucura_metadata::{Checksum, Command, Envelope, NodeRecord, SiteSeed, WriteCondition};
+use mucura_runtime::Runtime;
+use mucura_store::{
+    Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PutObjectRequest, SiteKey, Store, StoreConfig,
+    StoreError, Stored,
+};
+use mucura_types::{BucketId, DriveId, NodeId, SiteId, StoreId, UserId};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+pub(crate) const OWNER: UserId = UserId(1000);
+const SITE: SiteId = SiteId(1);
+
+pub(crate) fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+/// Bytes that tell which they are.
+pub(crate) fn bytes(seed: u64, len: usize) -> Vec<u8> {
+    let mut out = vec![0; len];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut out);
+    out
+}
+
+pub(crate) async fn wait_for<F: Future<Output = bool>>(
+    what: &str,
+    most: Duration,
+    mut holds: impl FnMut() -> F,
+) {
+    let until = Instant::now() + most;
+    while !holds().await {
+        assert!(Instant::now() < until, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A body in memory, whole or cut short.
+pub(crate) struct MemoryBody {
+    pieces: Vec<Bytes>,
+    fails: bool,
+    declared: usize,
+}
+
+impl MemoryBody {
+    pub(crate) fn whole(bytes: &[u8]) -> Self {
+        Self::declared(bytes, bytes.len())
+    }
+
+    /// The client goes away after `len` bytes.
+    pub(crate) fn cut(bytes: &[u8], len: usize) -> Self {
+        Self { fails: true, declared: bytes.len(), ..Self::whole(&bytes[..len]) }
+    }
+
+    /// The client sends more or less than it says.
+    pub(crate) fn declared(bytes: &[u8], declared: usize) -> Self {
+        let pieces = bytes.chunks(100_000).rev().map(Bytes::copy_from_slice).collect();
+        Self { pieces, fails: false, declared }
+    }
+}
+
+impl Body for MemoryBody {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyFailed>> + Send + '_>> {
+        Box::pin(async {
+            match self.pieces.pop() {
+                None if self.fails => Err(BodyFailed),
+                next => Ok(next),
+            }
+        })
+    }
+
+    fn plan(&self) -> BodyPlan {
+        BodyPlan::default()
+    }
+
+    fn check(&mut self, _: &Digests) -> Result<Option<Checksum>, BodyFailed> {
+        Ok(None)
+    }
+}
+
+struct Node {
+    mesh: Mesh,
+    consensus: Consensus,
+    store: Store,
+}
+
+struct Plan {
+    dir: TempDir,
+    nodes: usize,
+    drives: usize,
+    addrs: Vec<SocketAddr>,
+    ca: identity::SiteCa,
+}
+
+pub(crate) struct Site {
+    plan: Plan,
+    nodes: Vec<Option<Node>>,
+}
+
+struct OverMesh(Mesh);
+
+impl Transport for OverMesh {
+    fn call(
+        &self,
+        to: NodeId,
+        method: u16,
+        payload: Bytes,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
+        let mesh = self.0.clone();
+        Box::pin(async move {
+            let answer = mesh.call(to, method, payload, Instant::now() + timeout).await;
+            answer.map_err(|error| TransportError::Unreachable { node: to, reason: error.to_string() })
+        })
+    }
+}
+
+struct Both {
+    consensus: Consensus,
+    store: Store,
+}
+
+impl Service for Both {
+    fn call(
+        &self,
+        from: NodeId,
+        method: u16,
+        payload: Bytes,
+    ) -> mucura_mesh::BoxFuture<'_, Result<Bytes, Refusal>> {
+        if Store::handles(method) {
+            return self.store.call(from, method, payload);
+        }
+        Box::pin(async move {
+            self.consensus.handle(from, method, payload).await.map_err(|e| Refusal::Failed(e.to_string()))
+        })
+    }
+
+    fn bulk(
+        &self,
+        from: NodeId,
+        method: u16,
+        header: Bytes,
+        send: BulkSend,
+        recv: BulkRecv,
+    ) -> mucura_mesh::BoxFuture<'_, ()> {
+        self.store.bulk(from, method, header, send, recv)
+    }
+}
+
+impl Plan {
+    fn store_id(node: usize) -> StoreId {
+        StoreId([u8::try_from(node).unwrap() + 1; 16])
+    }
+
+    fn record(&self, node: usize) -> NodeRecord {
+        NodeRecord {
+            name: format!("node{}", node + 1),
+            mesh: self.addrs[node].to_string(),
+            s3: String::new(),
+            admin: String::new(),
+            store: Some(Self::store_id(node)),
+        }
+    }
+
+    fn drive_dirs(&self, node: usize) -> Vec<PathBuf> {
+        (0..self.drives).map(|drive| self.dir.path().join(format!("node{node}/drive{drive}"))).collect()
+    }
+
+    async fn start(&self, node: usize) -> Node {
+        let runtime = Runtime::real(16);
+        let id = NodeId(node as u64 + 1);
+        let now = runtime.clock.now_ms();
+        let config = MeshConfig {
+            site: SITE,
+            node: id,
+            store: Self::store_id(node),
+            listen: self.addrs[node],
+            identity: identity::issue(&self.ca, SITE, id, now, Duration::from_secs(86_400)).unwrap(),
+            build: "test".into(),
+            limits: Limits::default(),
+        };
+        let mesh = Mesh::start(config, &runtime, &SocketFactory::udp()).unwrap();
+        let peers: BTreeMap<NodeId, PeerInfo> = (0..self.nodes)
+            .map(|n| (NodeId(n as u64 + 1), PeerInfo { addr: self.addrs[n], store: Some(Self::store_id(n)) }))
+            .collect();
+        mesh.set_peers(peers);
+        let dir = self.dir.path().join(format!("node{node}/meta"));
+        let consensus =
+            Consensus::open(ConsensusConfig::new(id, dir), runtime.clone(), Arc::new(OverMesh(mesh.clone())))
+                .await;
+        let consensus = consensus.unwrap();
+        let config = StoreConfig {
+            site: SITE,
+            node: id,
+            drives: self.drive_dirs(node),
+            drive_reserve_bytes: Some(0),
+            root_access_key: "root".into(),
+            root_secret_key: "secret".into(),
+            gateway_buffer_bytes: 64 << 20,
+            keeper_buffer_bytes: 32 << 20,
+            grace: Duration::ZERO,
+            scrub_period: Duration::from_secs(86_400),
+        };
+        let site_key = SiteKey::new(&[7; 32]).unwrap();
+        let store = Store::start(config, runtime, consensus.clone(), mesh.clone(), site_key).unwrap();
+        mesh.serve(Arc::new(Both { consensus: consensus.clone(), store: store.clone() }));
+        Node { mesh, consensus, store }
+    }
+}
+
+impl Site {
+    pub(crate) async fn start(nodes: usize, drives: usize) -> Self {
+        if std::env::var_os("RUST_LOG").is_some() {
+            tracing_subscriber::fmt()
+                .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+                .try_init()
+                .ok();
+        }
+        let sockets: Vec<UdpSocket> = (0..nodes).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let addrs = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
+        drop(sockets);
+        let now = Runtime::real(1).clock.now_ms();
+        let ca = identity::make_ca(SITE, now).unwrap();
+        let plan = Plan { dir: tempfile::tempdir().unwrap(), nodes, drives, addrs, ca };
+        let runtime = Runtime::real(1);
+        let mut running = Vec::new();
+        for node in 0..nodes {
+            for dir in plan.drive_dirs(node) {
+                Store::format_drive(&runtime, SITE, &dir).await.unwrap();
+            }
+            running.push(Some(plan.start(node).await));
+        }
+        let site = Self { plan, nodes: running };
+        let members = (0..nodes).map(|n| (NodeId(n as u64 + 1), site.plan.addrs[n].to_string())).collect();
+        site.node(0).consensus.initialize(members).await.unwrap();
+        let seed = SiteSeed {
+            site: SITE,
+            name: "test".into(),
+            ca_certificate: String::new(),
+            sealed_secrets: Bytes::new(),
+            nodes: (0..nodes).map(|n| site.plan.record(n)).collect(),
+        };
+        let init = vec![Envelope::repeatable(Command::InitSite(seed))];
+        site.node(0)
+            .consensus
+            .propose(init, Duration::from_secs(10))
+            .await
+            .unwrap()
+            .outcomes
+            .remove(0)
+            .unwrap();
+        let placed = (nodes * drives) as u64;
+        wait_for("all drives are laid out", Duration::from_secs(30), || async { site.settled(placed).await })
+            .await;
+        site
+    }
+
+    async fn settled(&self, placed: u64) -> bool {
+        for node in self.nodes.iter().flatten() {
+            match node.store.status().await {
+                Ok(status) if status.placed_drives == placed && status.stripes_at_risk == 0 => {}
+                _ => return false,
+            }
+            if status_unready(&node.store).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn node(&self, node: usize) -> &Node {
+        self.nodes[node].as_ref().unwrap()
+    }
+
+    pub(crate) fn store(&self, node: usize) -> &Store {
+        &self.node(node).store
+    }
+
+    pub(crate) async fn fresh(&self, node: usize) -> Fresh {
+        self.store(node).fresh(deadline()).await.unwrap()
+    }
+
+    pub(crate) async fn bucket(&self, name: &str) -> BucketId {
+        self.store(0).create_bucket(name, OWNER, deadline()).await.unwrap()
+    }
+
+    pub(crate) async fn put(
+        &self,
+        node: usize,
+        bucket: BucketId,
+        key: &str,
+        body: &[u8],
+    ) -> Result<Stored, StoreError> {
+        self.put_body(node, bucket, key, &mut MemoryBody::whole(body)).await
+    }
+
+    pub(crate) async fn put_body(
+        &self,
+        node: usize,
+        bucket: BucketId,
+        key: &str,
+        body: &mut MemoryBody,
+    ) -> Result<Stored, StoreError> {
+        self.put_with(node, bucket, key, body, WriteCondition::default()).await
+    }
+
+    pub(crate) async fn put_if(
+        &self,
+        node: usize,
+        bucket: BucketId,
+        key: &str,
+        body: &[u8],
+        condition: WriteCondition,
+    ) -> Result<Stored, StoreError> {
+        self.put_with(node, bucket, key, &mut MemoryBody::whole(body), condition).await
+    }
+
+    async fn put_with(
+        &self,
+        node: usize,
+        bucket: BucketId,
+        key: &str,
+        body: &mut MemoryBody,
+        condition: WriteCondition,
+    ) -> Result<Stored, StoreError> {
+        let size = body.declared as u64;
+        let attributes = Default::default();
+        let request = PutObjectRequest { bucket, key: key.into(), owner: OWNER, size, attributes, condition };
+        self.store(node).put_object(request, body, deadline()).await
+    }
+
+    pub(crate) async fn get(
+        &self,
+        node: usize,
+        bucket: BucketId,
+        key: &str,
+        range: Range<u64>,
+    ) -> Result<(ObjectInfo, Vec<u8>), StoreError> {
+        let fresh = self.store(node).fresh(deadline()).await?;
+        let info = fresh.object(bucket, key).await?.expect("the object is there");
+        let mut stream = fresh.open(&info, range).await?;
+        let mut read = Vec::new();
+        while let Some(piece) = stream.next().await {
+            read.extend_from_slice(&piece?);
+        }
+        Ok((info, read))
+    }
+
+    pub(crate) async fn try_get(&self, node: usize, bucket: BucketId, key: &str) -> Option<Vec<u8>> {
+        self.get(node, bucket, key, 0..u64::MAX).await.ok().map(|(_, read)| read)
+    }
+
+    /// Stops a node as a kill would, as far as one process can.
+    pub(crate) async fn kill(&mut self, node: usize) {
+        let Node { mesh, consensus, store } = self.nodes[node].take().unwrap();
+        mesh.shutdown(Instant::now()).await;
+        store.shutdown(Instant::now() + Duration::from_secs(1)).await;
+        consensus.shutdown(Duration::from_secs(2)).await.ok();
+    }
+
+    pub(crate) async fn restart(&mut self, node: usize) {
+        self.nodes[node] = Some(self.plan.start(node).await);
+    }
+
+    pub(crate) async fn stop(mut self) {
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].is_some() {
+                self.kill(node).await;
+            }
+        }
+    }
+
+    /// Chunks at risk, as the first node that runs sees it; many while it
+    /// cannot tell.
+    pub(crate) async fn at_risk(&self) -> u64 {
+        let mut most = 0;
+        for node in self.nodes.iter().flatten() {
+            most = most.max(node.store.status().await.map_or(u64::MAX, |status| status.stripes_at_risk));
+        }
+        most
+    }
+
+    pub(crate) fn scrub(&self) {
+        self.nodes.iter().flatten().for_each(|node| node.store.scrub_now());
+    }
+
+    pub(crate) async fn drive_dir(&self, drive: DriveId) -> PathBuf {
+        let status = self.store(0).status().await.unwrap();
+        PathBuf::from(&status.drives.iter().find(|d| d.id == drive).unwrap().path)
+    }
+
+    pub(crate) fn shard_files(&self) -> usize {
+        self.shard_paths().len()
+    }
+
+    /// All files of shards, sorted.
+    pub(crate) fn shard_paths(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for node in 0..self.plan.nodes {
+            for dir in self.plan.drive_dirs(node) {
+                walk(&dir.join("shards"), &mut files);
+            }
+        }
+        files.sort();
+        files
+    }
+
+    pub(crate) fn flip(&self, path: &Path, at: usize) {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[at] ^= 0x10;
+        std::fs::write(path, &bytes).unwrap();
+        std::fs::write(self.plan.dir.path().join("flipped"), &bytes).unwrap();
+    }
+
+    pub(crate) fn is_flipped(&self, path: &Path) -> bool {
+        let damaged = std::fs::read(self.plan.dir.path().join("flipped")).unwrap();
+        std::fs::read(path).is_ok_and(|now| now == damaged)
+    }
+}
+
+async fn status_unready(store: &Store) -> bool {
+    store.status().await.map_or(true, |status| status.drives.iter().any(|drive| drive.health.is_none()))
+}
+
+fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => walk(&entry.path(), files),
+            false => files.push(entry.path()),
+        }
+    }
+}

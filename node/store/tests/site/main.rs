@@ -1,0 +1,179 @@
+//! A whole site in one process: real drives, real logs, real QUIC on loopback.
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::{MemoryBody, Site, bytes, wait_for};
+use mucura_metadata::{ListQuery, Rejection, WriteCondition};
+use mucura_store::{CompleteRequest, PutPartRequest, StoreError};
+use mucura_types::DriveId;
+
+const MIB: usize = 1 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_stored_every_node_gives_back() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    for (number, size) in
+        [0, 1, 100, 8 * 1024, 8 * 1024 + 1, 300_000, 5 * MIB + 7, 67 * MIB].into_iter().enumerate()
+    {
+        let (key, body) = (format!("k{number}"), bytes(number as u64, size));
+        let stored = site.put(number % 3, bucket, &key, &body).await.unwrap();
+        for node in 0..3 {
+            let (info, read) = site.get(node, bucket, &key, 0..u64::MAX).await.unwrap();
+            assert_eq!(info.record.summary.etag, stored.etag);
+            assert!(read == body, "{size} bytes through node {node}");
+        }
+        let (from, to) = (size / 3, size - size / 4);
+        let (_, part) = site.get(0, bucket, &key, from as u64..to as u64).await.unwrap();
+        assert!(part == body[from..to], "range of {size} bytes");
+    }
+    let listed =
+        site.fresh(1).await.list_objects(bucket, ListQuery { max: 100, ..Default::default() }).await.unwrap();
+    assert_eq!(listed.objects.len(), 8);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_ends_early_leaves_nothing() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    let body = bytes(1, 9 * MIB);
+    let error = site.put_body(0, bucket, "cut", &mut MemoryBody::cut(&body, 5 * MIB)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Body), "{error}");
+    let error =
+        site.put_body(0, bucket, "long", &mut MemoryBody::declared(&body, 4 * MIB)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Body), "{error}");
+    let wrong = WriteCondition { if_match: Some(vec![]), if_none_match: None };
+    let error = site.put_if(0, bucket, "refused", &body, wrong).await.unwrap_err();
+    assert!(matches!(error, StoreError::Rejected(Rejection::NoSuchKey)), "{error}");
+    assert!(site.fresh(1).await.object(bucket, "cut").await.unwrap().is_none());
+    wait_for("all shards are gone", Duration::from_secs(20), || async { site.shard_files() == 0 }).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_rots_or_vanishes_is_never_served_and_is_rebuilt() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    let body = bytes(2, 6 * MIB);
+    site.put(0, bucket, "k", &body).await.unwrap();
+    let files = site.shard_paths();
+    assert_eq!(files.len(), 3);
+    // One rots, later another vanishes; the code survives one at a time.
+    site.flip(&files[0], 5000);
+    for node in 0..3 {
+        assert!(site.get(node, bucket, "k", 0..u64::MAX).await.unwrap().1 == body);
+    }
+    site.scrub();
+    wait_for("the rotten shard is rebuilt", Duration::from_secs(30), || async {
+        site.shard_paths() == files && site.at_risk().await == 0 && !site.is_flipped(&files[0])
+    })
+    .await;
+    std::fs::remove_file(&files[1]).unwrap();
+    site.scrub();
+    for node in 0..3 {
+        assert!(site.get(node, bucket, "k", 0..u64::MAX).await.unwrap().1 == body);
+    }
+    wait_for("the lost shard is rebuilt", Duration::from_secs(30), || async {
+        site.shard_paths() == files && site.at_risk().await == 0
+    })
+    .await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_missed_writes_becomes_whole_again() {
+    let mut site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    site.kill(2).await;
+    let bodies: Vec<_> = (0..6).map(|n| bytes(n, MIB + 17)).collect();
+    for (n, body) in bodies.iter().enumerate() {
+        wait_for("a write succeeds", Duration::from_secs(20), || async {
+            site.put(n % 2, bucket, &format!("k{n}"), body).await.is_ok()
+        })
+        .await;
+    }
+    assert!(site.at_risk().await > 0);
+    site.restart(2).await;
+    wait_for("nothing is at risk", Duration::from_secs(60), || async { site.at_risk().await == 0 }).await;
+    wait_for("no hand-off is left", Duration::from_secs(60), || async { site.shard_files() == 18 }).await;
+    for down in 0..3 {
+        site.kill(down).await;
+        for (n, body) in bodies.iter().enumerate() {
+            let through = (down + 1) % 3;
+            wait_for("a read succeeds", Duration::from_secs(20), || async {
+                site.try_get(through, bucket, &format!("k{n}")).await.is_some_and(|read| &read == body)
+            })
+            .await;
+        }
+        site.restart(down).await;
+        wait_for("nothing is at risk", Duration::from_secs(60), || async { site.at_risk().await == 0 }).await;
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_drive_is_filled_again() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    for n in 0..8 {
+        site.put(0, bucket, &format!("k{n}"), &bytes(n, 100_000)).await.unwrap();
+    }
+    let before = site.shard_paths();
+    let dir = site.drive_dir(DriveId(1)).await;
+    std::fs::remove_dir_all(&dir).unwrap();
+    wait_for("the loss is noticed", Duration::from_secs(20), || async { site.at_risk().await > 0 }).await;
+    site.store(0).replace_drive(DriveId(1), None).await.unwrap();
+    wait_for("the drive is filled", Duration::from_secs(30), || async {
+        site.shard_paths() == before && site.at_risk().await == 0
+    })
+    .await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_become_an_object_and_deleted_bytes_come_back() {
+    let site = Site::start(3, 1).await;
+    let bucket = site.bucket("data").await;
+    let store = site.store(0);
+    let upload = store
+        .create_upload(bucket, "big", harness::OWNER, Default::default(), None, harness::deadline())
+        .await
+        .unwrap();
+    let bodies = [bytes(1, 5 * MIB), bytes(2, 5 * MIB + 3), bytes(3, 11)];
+    let mut parts = Vec::new();
+    for (number, body) in (1u16..).zip(&bodies) {
+        let request = PutPartRequest {
+            bucket,
+            key: "big".into(),
+            owner: harness::OWNER,
+            upload,
+            number,
+            size: body.len() as u64,
+        };
+        let mut body = MemoryBody::whole(body);
+        let part =
+            site.store(usize::from(number) % 3).put_part(request, &mut body, harness::deadline()).await;
+        parts.push((number, part.unwrap().etag.md5));
+    }
+    let request = CompleteRequest {
+        bucket,
+        key: "big".into(),
+        upload,
+        parts,
+        etag: mucura_metadata::ETag { md5: [1; 16], parts: Some(3) },
+        checksum: None,
+        condition: WriteCondition::default(),
+    };
+    let done = store.complete_upload(request.clone()).await.unwrap();
+    assert_eq!(site.store(1).complete_upload(request).await.unwrap(), done);
+    let whole = bodies.concat();
+    assert!(site.get(2, bucket, "big", 0..u64::MAX).await.unwrap().1 == whole);
+    let (from, to) = (5 * MIB - 10, 10 * MIB + 5);
+    assert!(site.get(1, bucket, "big", from as u64..to as u64).await.unwrap().1 == whole[from..to]);
+    store.delete_object(bucket, "big", Default::default(), harness::deadline()).await.unwrap();
+    wait_for("the bytes come back", Duration::from_secs(30), || async { site.shard_files() == 0 }).await;
+    site.stop().await;
+}
