@@ -103,6 +103,9 @@ impl ShardWriter {
         let layout = FileLayout { header_len: encoded.len(), shard_len: header.layout.shard_len() };
         volume.check_room(layout.file_len())?;
         let claim = volume.claim(shard)?;
+        // Once more: either this sees that the drive was closed, or closing saw the
+        // claim and set no clean mark.
+        volume.ready()?;
         let create = || volume.disk.open(&volume.path(shard), OpenMode::CreateNew);
         let made = match create() {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
