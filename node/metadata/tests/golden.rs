@@ -1,6 +1,8 @@
 //! A recorded log must come to the recorded rows, for ever: a change here is a
 //! change of format (`docs/formats/metadata.md`).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
+
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 

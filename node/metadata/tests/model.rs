@@ -1,5 +1,7 @@
 //! The state machine against a small model of what S3 users see.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
+
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 

@@ -86,14 +86,14 @@ pub(crate) struct HashLane {
 }
 
 enum State {
-    Idle(Hashing),
-    Working(tokio::task::JoinHandle<Result<Hashing, BlockingError>>),
+    Idle(Box<Hashing>),
+    Working(tokio::task::JoinHandle<Result<Box<Hashing>, BlockingError>>),
     Lost,
 }
 
 impl HashLane {
     pub(crate) fn new(plan: BodyPlan, blocking: Blocking) -> Self {
-        Self { blocking, state: State::Idle(Hashing::new(plan)) }
+        Self { blocking, state: State::Idle(Box::new(Hashing::new(plan))) }
     }
 
     /// Waits for the piece before, and starts on this one.
@@ -115,7 +115,7 @@ impl HashLane {
         Ok(self.settle().await?.finish())
     }
 
-    async fn settle(&mut self) -> Result<Hashing, BlockingError> {
+    async fn settle(&mut self) -> Result<Box<Hashing>, BlockingError> {
         match std::mem::replace(&mut self.state, State::Lost) {
             State::Idle(hashing) => Ok(hashing),
             State::Working(job) => job.await.map_err(|_| BlockingError::Ending)?,

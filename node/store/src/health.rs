@@ -124,7 +124,7 @@ mod tests {
             let mut healths = Vec::new();
             for drive in [2 * node - 1, 2 * node] {
                 let drive = DriveId(u32::try_from(drive).unwrap());
-                let store = StoreId([drive.0 as u8; 16]);
+                let store = StoreId([u8::try_from(drive.0).unwrap(); 16]);
                 let record =
                     DriveRecord { node: NodeId(node), store, weight: 1, path: String::new(), epoch: 1 };
                 topology.drives.insert(drive, record);

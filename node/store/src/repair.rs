@@ -200,7 +200,7 @@ impl Inner {
         }
         let place = ChunkPlace::new(shard.chunk, record, topology)?;
         let header = self.header_like(&place, shard).await?;
-        self.rebuild(&place, header, target).await?;
+        Box::pin(self.rebuild(&place, header, target)).await?;
         tracing::info!(drive = %target.drive, shard = ?shard, "shard rebuilt");
         Ok(())
     }

@@ -253,7 +253,7 @@ impl Inner {
             };
             let number = u8::try_from(position).map_err(StoreError::internal)?;
             shards.began(target, place.chunk, number);
-            match self.rebuild(&place, header(number), target).await {
+            match Box::pin(self.rebuild(&place, header(number), target)).await {
                 Ok(()) => {
                     durable[position] = Some(target);
                     place.targets[position] = Some(target);

@@ -28,8 +28,8 @@ pub(crate) struct ShardClient {
 /// A shard on its way to a drive. Dropped before it is finished, it leaves
 /// nothing.
 pub(crate) enum ShardSink {
-    Own(ShardWrite),
-    Peer { send: BulkSend, recv: BulkRecv },
+    Own(Box<ShardWrite>),
+    Peer { send: Box<BulkSend>, recv: Box<BulkRecv> },
 }
 
 impl ShardClient {
@@ -47,11 +47,14 @@ impl ShardClient {
         let drive = DriveRef { drive: target.drive, store: target.store };
         if target.node == self.node {
             let drive = self.keeper.drive(drive)?;
-            return Ok(ShardSink::Own(drive.begin_write(header).await.map_err(|e| ShardFault::from(&e))?));
+            let write = drive.begin_write(header).await.map_err(|e| ShardFault::from(&e))?;
+            return Ok(ShardSink::Own(Box::new(write)));
         }
         let head = encode(&WriteHeader::new(drive, &header));
-        let (send, recv) = self.mesh.open(target.node, Method::Write as u16, head.into(), deadline).await?;
-        Ok(ShardSink::Peer { send, recv })
+        // Boxed: the mesh's futures are large, and many are held at once.
+        let opening = Box::pin(self.mesh.open(target.node, Method::Write as u16, head.into(), deadline));
+        let (send, recv) = opening.await?;
+        Ok(ShardSink::Peer { send: Box::new(send), recv: Box::new(recv) })
     }
 
     /// A range of a shard, checked against its hashes where it is kept.
@@ -70,8 +73,9 @@ impl ShardClient {
         // The memory first: what has been asked for must not pile up unread.
         let mut buffer = self.pool.acquire(len, deadline).await.map_err(|_| ShardFault::Busy)?;
         let head = ReadHeader { drive, shard, offset: range.start, len: range.end - range.start };
-        let opened = self.mesh.open(target.node, Method::Read as u16, encode(&head).into(), deadline).await?;
-        let (mut send, mut recv) = opened;
+        let opening =
+            Box::pin(self.mesh.open(target.node, Method::Read as u16, encode(&head).into(), deadline));
+        let (mut send, mut recv) = opening.await?;
         send.finish()?;
         let answer = recv.recv_message(ANSWER_BYTES_MAX).await?.ok_or(ShardFault::Unreachable)?;
         decode::<Result<(), ShardFault>>(&answer)??;
