@@ -1,7 +1,13 @@
+use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use mucura_s3_wire::S3Error;
 use mucura_store::ObjectStream;
+
+use crate::account::Account;
+use crate::answer_body::AnswerBody;
+use crate::payload::Payload;
+use crate::tasks::Tasks;
 
 /// What a request is answered with; the front end adds what all answers have.
 pub(crate) struct Answer {
@@ -57,6 +63,23 @@ impl Answer {
             return Self::bare(status);
         }
         Self { status, ..Self::xml(error.to_xml(resource, request_id, host_id)) }
+    }
+
+    /// Sends it. What the client still sends of its body is not taken for its
+    /// next request.
+    pub(crate) fn send(mut self, payload: Payload, mut account: Account, tasks: &Tasks) -> Response {
+        account.answered(self.status.as_u16(), payload.received());
+        if payload.wants_drain() {
+            // The answer goes out meanwhile; a connection that is closed while
+            // its client still sends would take the answer with it.
+            tasks.spawn(payload.drain());
+        } else if payload.is_unread() {
+            self.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let mut response = Response::new(axum::body::Body::new(AnswerBody::new(self.content, account)));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
     }
 
     /// Adds a header whose value is text; one that does not fit is left out.

@@ -38,8 +38,8 @@ pub(crate) async fn create(
     request: CreateBucket,
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
-    let document = read_document(call, request.body, payload).await?;
-    if let Some(location) = parse_bucket_configuration(&document)? {
+    let location = read_document(call, request.body, payload, parse_bucket_configuration).await?;
+    if let Some(location) = location {
         check_location(&location, &call.shared.config.region)?;
     }
     call.store().create_bucket(&request.bucket, call.user, call.deadline()).await?;

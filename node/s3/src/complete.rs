@@ -21,8 +21,7 @@ pub(crate) async fn complete(
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     let id = parse_id(&request.upload_id)?;
-    let document = read_document(call, request.body.clone(), payload).await?;
-    let listed = call.shared.compute(move || parse_complete(&document)).await??;
+    let listed = read_document(call, request.body.clone(), payload, parse_complete).await?;
     let parts = listed.iter().map(tag_of).collect::<Result<Vec<_>, S3Error>>()?;
     let etag = etag_of(&parts);
     // An upload that is over is answered by what is remembered of it.

@@ -1,23 +1,32 @@
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use md5::{Digest, Md5};
-use mucura_s3_wire::ErrorCode;
 use mucura_s3_wire::checksum::{ChecksumAlgorithm, ChecksumHasher};
 use mucura_s3_wire::request::RequestBody;
+use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::{Body, BodyPlan, Digests};
+use tokio::time::timeout;
 
 use crate::call::Call;
 use crate::checksums::wire_algorithm;
 use crate::errors::Failure;
 use crate::payload::Payload;
 
-/// Reads a body of XML whole, and verifies it. Its length was bounded when the
-/// request was parsed.
-pub(crate) async fn read_document(
+/// How long a document waits for memory.
+const MEMORY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads a body of XML whole, verifies it, and reads it by `parse`. Its length
+/// was bounded when the request was parsed.
+pub(crate) async fn read_document<T: Send + 'static>(
     call: &Call<'_>,
     said: RequestBody,
     payload: &mut Payload,
-) -> Result<Bytes, Failure> {
-    let len = usize::try_from(said.len).map_err(|_| ErrorCode::MaxMessageLengthExceeded)?;
+    parse: fn(&[u8]) -> Result<T, S3Error>,
+) -> Result<T, Failure> {
+    let kib = u32::try_from(said.len.div_ceil(1024)).map_err(|_| ErrorCode::MaxMessageLengthExceeded)?;
+    let memory = timeout(MEMORY_TIMEOUT, call.shared.documents.acquire_many(kib)).await;
+    let _memory = memory.ok().and_then(Result::ok).ok_or(ErrorCode::SlowDown)?;
     let mut body = call.upload(said, payload)?;
     let mut document = BytesMut::new();
     loop {
@@ -27,18 +36,18 @@ pub(crate) async fn read_document(
             Err(_) => return Err(body.into_failure()),
         }
     }
-    debug_assert_eq!(document.len(), len);
     let document = document.freeze();
     let plan = body.plan();
     let hashed = document.clone();
     let digests = call.shared.compute(move || digests(&hashed, plan)).await?;
-    match body.check(&digests) {
-        Ok(_) => Ok(document),
-        Err(_) => Err(body.into_failure()),
+    if body.check(&digests).is_err() {
+        return Err(body.into_failure());
     }
+    Ok(call.shared.compute(move || parse(&document)).await??)
 }
 
-fn digests(document: &Bytes, plan: BodyPlan) -> Digests {
+/// What `plan` asks for.
+pub(crate) fn digests(document: &[u8], plan: BodyPlan) -> Digests {
     let of = |algorithm| ChecksumHasher::checksum(algorithm, document);
     let sha256 = plan.sha256.then(|| of(ChecksumAlgorithm::Sha256));
     Digests {

@@ -4,34 +4,36 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mucura_runtime::Runtime;
-use mucura_s3_wire::request::{Operation, parse_request};
+use mucura_s3_wire::request::{Operation, route};
 use mucura_s3_wire::sigv4::{Claim, Expected};
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
 use mucura_store::{Store, StoreError};
 use mucura_telemetry::Metrics;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
 
 use crate::account::Account;
 use crate::answer::{Answer, set};
-use crate::answer_body::AnswerBody;
 use crate::call::Call;
 use crate::config::S3Config;
 use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::request_id::RequestIds;
+use crate::tasks::Tasks;
 use crate::{buckets, complete, copy, delete, get_object, listing, put_object, uploads};
 
 /// The most bytes of all header names and values (S3, REST request headers).
 const HEADERS_BYTES_MAX: usize = 8 << 10;
 /// The most bytes of a query: a prefix, a marker and a token of the longest keys.
 const QUERY_BYTES_MAX: usize = 16 << 10;
+
+/// Memory for documents that are read whole, in KiB: several of the largest.
+const DOCUMENTS_KIB: usize = 48 << 10;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
@@ -47,9 +49,9 @@ pub(crate) struct Shared {
     pub(crate) runtime: Runtime,
     metrics: Arc<Metrics>,
     ids: RequestIds,
-    /// Requests that change something, and bodies that are drained.
-    tasks: TaskTracker,
-    cancel: CancellationToken,
+    /// Memory for documents that are read whole, in KiB.
+    pub(crate) documents: Semaphore,
+    tasks: Tasks,
 }
 
 impl S3 {
@@ -65,8 +67,8 @@ impl S3 {
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
         let ids = RequestIds::new(&*runtime.entropy)?;
-        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self(Arc::new(Shared { config, store, runtime, metrics, ids, tasks, cancel })))
+        let (documents, tasks) = (Semaphore::new(DOCUMENTS_KIB), Tasks::default());
+        Ok(Self(Arc::new(Shared { config, store, runtime, metrics, ids, documents, tasks })))
     }
 
     /// A router that answers every request with S3. Paths are taken as they
@@ -78,12 +80,7 @@ impl S3 {
     /// Waits until the requests that change something are over; those that
     /// are not at the deadline are given up. The listener must take no more.
     pub async fn shutdown(&self, deadline: Instant) {
-        let Shared { tasks, cancel, .. } = &*self.0;
-        tasks.close();
-        if tokio::time::timeout_at(deadline, tasks.wait()).await.is_err() {
-            tracing::warn!(requests = tasks.len(), "requests did not end in time");
-            cancel.cancel();
-        }
+        self.0.tasks.end(deadline).await;
     }
 }
 
@@ -97,74 +94,56 @@ impl Shared {
         done.map_err(|error| StoreError::Unavailable { reason: error.to_string() }.into())
     }
 
-    /// Runs a task until it ends or the front end does.
-    fn spawn<T: Send + 'static>(
-        &self,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> tokio::task::JoinHandle<Option<T>> {
-        self.tasks.spawn(self.cancel.clone().run_until_cancelled_owned(task))
+    /// The heads that all answers have.
+    fn dress(&self, headers: &mut HeaderMap, id: &str) {
+        set(headers, REQUEST_ID, id);
+        set(headers, HOST_ID, &self.config.host_id);
+        headers.insert(header::SERVER, HeaderValue::from_static("Mucura"));
+        set(headers, header::DATE, &http_date(self.runtime.clock.now_ms()));
+    }
+
+    /// An answer when nothing is left of the request.
+    fn bare(&self, code: ErrorCode, id: &str) -> Response {
+        let mut response = Response::new(axum::body::Body::empty());
+        *response.status_mut() = code.status();
+        self.dress(response.headers_mut(), id);
+        response
     }
 }
 
 async fn take(State(s3): State<S3>, request: Request) -> Response {
     let shared = s3.0;
     let id = shared.ids.next().to_string();
-    let span = tracing::info_span!("s3", request_id = %id, operation = Empty, bucket = Empty, key = Empty);
+    let span = tracing::info_span!("s3", request_id = %id, operation = Empty, bucket = Empty);
     let account = Account::begin(shared.metrics.clone(), span.clone());
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let serving = serve(shared.clone(), request, id, account).instrument(span);
+    let serving = serve(shared.clone(), request, id.clone(), account).instrument(span);
     if reads {
         return serving.await;
     }
     // A client that goes away takes its future with it: between storing and
     // committing that must not be ours.
-    match shared.spawn(serving).await {
+    match shared.tasks.spawn(serving).await {
         Ok(Some(response)) => response,
-        Ok(None) => bare(ErrorCode::ServiceUnavailable),
+        Ok(None) => shared.bare(ErrorCode::ServiceUnavailable, &id),
         Err(error) => {
-            tracing::error!(%error, "a request ended by a fault of the program");
-            bare(ErrorCode::InternalError)
+            tracing::error!(%error, request_id = %id, "a request ended by a fault of the program");
+            shared.bare(ErrorCode::InternalError, &id)
         }
     }
 }
 
-/// An answer when nothing is left of the request.
-fn bare(code: ErrorCode) -> Response {
-    let mut response = Response::new(axum::body::Body::empty());
-    *response.status_mut() = code.status();
-    response
-}
-
 async fn serve(shared: Arc<Shared>, request: Request, id: String, mut account: Account) -> Response {
     let (parts, body) = request.into_parts();
-    let expects = parts
-        .headers
-        .get(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    let mut payload = Payload::new(body, expects);
+    let mut payload = Payload::new(body, &parts.headers);
     let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account)).await;
     let mut answer = result.unwrap_or_else(|failure| {
         let error = failure.into_s3();
         tracing::debug!(code = error.code.as_str(), message = %error.message, "refuse");
         Answer::refusal(&error, parts.method == Method::HEAD, parts.uri.path(), &id, &shared.config.host_id)
     });
-    let headers = &mut answer.headers;
-    set(headers, REQUEST_ID, &id);
-    set(headers, HOST_ID, &shared.config.host_id);
-    headers.insert(header::SERVER, HeaderValue::from_static("Mucura"));
-    set(headers, header::DATE, &http_date(shared.runtime.clock.now_ms()));
-    account.answered(answer.status.as_u16(), payload.received());
-    if payload.wants_drain() {
-        // The answer goes out meanwhile; a connection that is closed while its
-        // client still sends would take the answer with it.
-        shared.spawn(payload.drain());
-    } else if payload.is_unread() {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    let mut response = Response::new(axum::body::Body::new(AnswerBody::new(answer.content, account)));
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    response
+    shared.dress(&mut answer.headers, &id);
+    answer.send(payload, account, &shared.tasks)
 }
 
 async fn answer(
@@ -187,9 +166,12 @@ async fn answer(
         .await?
         .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))?;
     let verified = claim.verify(&principal.secret, shared.runtime.clock.now_ms())?;
-    let request = parse_request(&head, &shared.config.domains)?;
-    account.operation(request.name.as_str());
-    tracing::Span::current().record("operation", display(request.name.as_str()));
+    let route = route(&head, &shared.config.domains)?;
+    account.operation(route.name.as_str());
+    let span = tracing::Span::current();
+    span.record("operation", route.name.as_str());
+    span.record("bucket", route.bucket.as_deref());
+    let request = route.parse(&head)?;
     let call = Call {
         shared,
         fresh,

@@ -42,6 +42,7 @@ mod part_span;
 mod payload;
 mod put_object;
 mod request_id;
+mod tasks;
 mod tokens;
 mod upload_body;
 mod uploads;

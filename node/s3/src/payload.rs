@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -31,9 +32,11 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    pub(crate) fn new(body: Body, expects_continue: bool) -> Self {
+    pub(crate) fn new(body: Body, headers: &HeaderMap) -> Self {
+        let expected = headers.get(header::EXPECT);
+        let held_back = expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let over = body.is_end_stream();
-        Self { body, received: 0, held_back: expects_continue, over }
+        Self { body, received: 0, held_back, over }
     }
 
     /// The next bytes, never empty; none at the end.
