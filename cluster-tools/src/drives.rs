@@ -36,21 +36,14 @@ pub(crate) async fn drive(client: &Client, command: DriveCommand, out: &Output) 
             })
         }
         DriveCommand::Replace { drive, path } => {
-            let status = client.get("status").await?;
-            let wanted = drive.to_string();
-            let known = list(&status, "drives").iter().find(|known| text(known, "id") == wanted);
-            let known = known.with_context(|| format!("there is no drive {drive}"))?;
-            let path = match &path {
-                Some(path) => utf8(path)?.to_owned(),
-                None => text(known, "path"),
+            let body = match &path {
+                Some(path) => json!({ "path": utf8(path)? }),
+                None => json!({}),
             };
-            // Only the node itself can format its directories.
-            let admin = admin_of(&status, &text(known, "node"))?;
-            let answer = client
-                .at(&admin)
-                .ask(Method::PUT, &format!("drives/{drive}"), &json!({ "path": path }))
-                .await?;
-            out.show(&answer, |_| format!("Drive {drive} is now {path}; its data is being rebuilt there.\n"))
+            // Any node passes it on to the drive's own.
+            let answer = client.ask(Method::PUT, &format!("drives/{drive}"), &body).await?;
+            let place = path.map_or_else(|| "a new directory".to_owned(), |path| path.display().to_string());
+            out.show(&answer, |_| format!("Drive {drive} is now {place}; its data is being rebuilt there.\n"))
         }
     }
 }

@@ -1,1 +1,27 @@
-//! The binary mucura: configuration, admin API, wiring, serve, demo.
+//! The binary `mucura`: configuration, making and joining sites, running a
+//! node, the admin API, and the demo.
+//!
+//! Everything is built here and passed down: the runtime, drives, mesh,
+//! metadata log, store and front end of a node ([`serve`]); its settings
+//! ([`config`]) and its directory ([`node_dir`]). What concerns the whole site
+//! lives in the metadata, not in files.
+//!
+//! Invariants: only [`demo`] starts processes. Secrets come from files or the
+//! environment, never from arguments that others can read, save for the
+//! demo's. A node that cannot go on says what to do and ends with an error.
+
+pub mod admin;
+mod admin_client;
+mod boot_disk;
+pub mod cli;
+mod commands;
+pub mod config;
+pub mod demo;
+pub mod found;
+mod http_server;
+mod join;
+pub mod node_dir;
+pub mod serve;
+mod signals;
+
+pub use commands::run;

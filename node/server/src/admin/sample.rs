@@ -1,0 +1,62 @@
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::header;
+use mucura_consensus::Role;
+use mucura_store::DriveServiceState;
+use mucura_telemetry::{DriveSample, Metrics, NodeSample, RaftSample};
+
+use crate::admin::answer::AdminError;
+use crate::admin::health::obstacles;
+use crate::serve::{Node, Shown};
+
+/// All metrics, as text.
+pub(super) async fn metrics(State(shown): State<Shown>) -> Response {
+    let Some(node) = shown.get() else {
+        return AdminError::Unavailable("the node is starting".to_owned()).into_response();
+    };
+    match node.metrics.render(&sample(node).await) {
+        Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be rendered");
+            AdminError::Internal.into_response()
+        }
+    }
+}
+
+async fn sample(node: &Node) -> NodeSample {
+    let status = node.consensus.status().await;
+    let index = |index: Option<mucura_consensus::LogIndex>| index.map_or(0, |index| index.0);
+    let raft = RaftSample {
+        leads: status.role == Role::Leader,
+        term: status.term.0,
+        last_log: index(status.last_log),
+        committed: index(status.committed),
+        applied: index(status.applied),
+        snapshot: index(status.snapshot),
+    };
+    let latest = node.latest();
+    let drives = latest.as_ref().map_or(&[][..], |latest| latest.drives.as_slice());
+    let drives = drives.iter().filter(|drive| drive.node == node.membership.node).map(|drive| {
+        let health = drive.health.as_ref();
+        DriveSample {
+            drive: drive.id.to_string(),
+            online: health.is_some_and(|health| health.state != DriveServiceState::Failed),
+            total_bytes: health.map_or(0, |health| health.bytes_total),
+            free_bytes: health.map_or(0, |health| health.bytes_free),
+        }
+    });
+    let (used, all) = node.store.buffers();
+    let peers = node.store.peers();
+    let bytes = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    NodeSample {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ready: obstacles(node).await.is_empty(),
+        raft: (status.role != Role::Stopped).then_some(raft),
+        drives: drives.collect(),
+        buffers_used_bytes: bytes(used),
+        buffers_bytes: bytes(all),
+        peers_known: bytes(peers.len()),
+        peers_connected: bytes(peers.iter().filter(|peer| peer.connected).count()),
+        stripes_at_risk: latest.map(|latest| latest.stripes_at_risk),
+    }
+}
