@@ -101,3 +101,7 @@ pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 pub(crate) fn quoted(etag: impl std::fmt::Display) -> String {
     format!("\"{etag}\"")
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

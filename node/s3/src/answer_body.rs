@@ -102,3 +102,64 @@ impl Body for AnswerBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+    use http_body_util::BodyExt;
+    use mucura_store::StoreError;
+    use mucura_telemetry::{Metrics, NodeSample};
+    use std::sync::Arc;
+
+    type Sent = Vec<Result<&'static [u8], ()>>;
+
+    /// Sends a stream of `announced` bytes; gives what the client got and what
+    /// was counted.
+    async fn send(pieces: Sent, announced: u64, read: bool) -> (Result<Vec<u8>, Incomplete>, String) {
+        let metrics = Arc::new(Metrics::new(&["GetObject"]).unwrap());
+        let mut account = Account::begin(metrics.clone(), tracing::Span::none());
+        account.operation("GetObject");
+        account.answered(200, 0);
+        let stream = stream::iter(
+            pieces.into_iter().map(|piece| piece.map(Bytes::from_static).map_err(|()| StoreError::Busy)),
+        );
+        let body = AnswerBody::new(Content::Stream(Box::pin(stream), announced), account);
+        let got = match read {
+            true => body.collect().await.map(|whole| whole.to_bytes().to_vec()),
+            false => {
+                drop(body);
+                Ok(Vec::new())
+            }
+        };
+        (got, metrics.render(&NodeSample::default()).unwrap())
+    }
+
+    fn counted(text: &str, status: &str) -> bool {
+        let line = format!("mucura_s3_requests_total{{operation=\"GetObject\",status=\"{status}\"}} 1");
+        text.lines().any(|l| l == line) && text.lines().any(|l| l == "mucura_s3_open_requests 0")
+    }
+
+    #[tokio::test]
+    async fn a_whole_answer_is_sent_and_counted() {
+        let (got, text) = send(vec![Ok(b"ab"), Ok(b"c")], 3, true).await;
+        assert_eq!(got, Ok(b"abc".to_vec()));
+        assert!(counted(&text, "2xx"), "{text}");
+        assert!(text.contains("mucura_s3_sent_bytes_total{operation=\"GetObject\"} 3"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_as_announced_ends_with_an_error() {
+        for pieces in [vec![Ok(&b"ab"[..])], vec![Ok(b"ab"), Err(())], vec![Ok(b"ab"), Ok(b"cd")], vec![]] {
+            let (got, text) = send(pieces, 3, true).await;
+            assert_eq!(got, Err(Incomplete));
+            assert!(counted(&text, "5xx"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_is_counted_as_such() {
+        let (_, text) = send(vec![Ok(b"abc")], 3, false).await;
+        assert!(counted(&text, "4xx"), "{text}");
+    }
+}

@@ -95,3 +95,62 @@ pub(crate) fn check_part_algorithm(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mucura_metadata::Body;
+    use mucura_s3_wire::checksum::ChecksumHasher;
+    use mucura_types::{Timestamp, WriteId};
+
+    fn part(bytes: &[u8], algorithm: ChecksumAlgorithm) -> PartRecord {
+        let value = ChecksumHasher::checksum(algorithm, bytes);
+        PartRecord {
+            size: bytes.len() as u64,
+            md5: [0; 16],
+            modified: Timestamp(0),
+            checksum: Some(from_digest(kept_algorithm(algorithm), Bytes::copy_from_slice(value.as_bytes()))),
+            body: Body::Chunks(WriteId::default()),
+        }
+    }
+
+    #[test]
+    fn algorithms_survive_the_way_there_and_back() {
+        for algorithm in ChecksumAlgorithm::ALL {
+            assert_eq!(wire_algorithm(kept_algorithm(algorithm)), algorithm);
+        }
+    }
+
+    #[test]
+    fn the_parts_give_the_checksum_of_the_object() {
+        for algorithm in ChecksumAlgorithm::ALL {
+            let kept = kept_algorithm(algorithm);
+            let parts = [part(b"1234", algorithm), part(b"", algorithm), part(b"56789", algorithm)];
+            let whole = of_parts((kept, true), &parts).map(|sum| shown(&sum).unwrap());
+            let expected =
+                algorithm.is_crc().then(|| ChecksumHasher::checksum(algorithm, b"123456789").to_base64());
+            assert_eq!(whole.map(|sum| sum.to_text()), expected, "{algorithm:?}");
+            let sums: Vec<u8> =
+                parts.iter().flat_map(|part| part.checksum.clone().unwrap().value.to_vec()).collect();
+            let composite = shown(&of_parts((kept, false), &parts).unwrap()).unwrap();
+            let expected = format!("{}-3", ChecksumHasher::checksum(algorithm, &sums).to_base64());
+            assert_eq!(composite.to_text(), expected);
+        }
+    }
+
+    #[test]
+    fn a_part_of_another_algorithm_leaves_the_object_without() {
+        let parts = [part(b"1", ChecksumAlgorithm::Crc32), part(b"2", ChecksumAlgorithm::Sha1)];
+        assert_eq!(of_parts((KeptAlgorithm::Crc32, false), &parts), None);
+    }
+
+    #[test]
+    fn a_part_is_sent_with_the_algorithm_of_its_upload_or_with_none() {
+        let crc = Some(KeptAlgorithm::Crc32);
+        assert!(check_part_algorithm(crc, Some(ChecksumAlgorithm::Crc32)).is_ok());
+        assert!(check_part_algorithm(crc, None).is_ok());
+        assert!(check_part_algorithm(None, Some(ChecksumAlgorithm::Sha1)).is_ok());
+        let refused = check_part_algorithm(crc, Some(ChecksumAlgorithm::Sha1)).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidRequest);
+    }
+}

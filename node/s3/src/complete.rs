@@ -117,3 +117,108 @@ fn verify(
     }
     Ok(checksum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use mucura_metadata::{Attributes, Body, ChecksumAlgorithm as Kept};
+    use mucura_s3_wire::checksum::{self as wire, ChecksumAlgorithm, ChecksumHasher};
+    use mucura_s3_wire::conditions::WriteCondition;
+    use mucura_s3_wire::request::RequestBody;
+    use mucura_s3_wire::sigv4::PayloadMode;
+    use mucura_types::{Timestamp, UserId, WriteId};
+
+    fn crc(bytes: &[u8]) -> wire::Checksum {
+        ChecksumHasher::checksum(ChecksumAlgorithm::Crc32, bytes)
+    }
+
+    fn stored(bytes: &[u8]) -> Option<PartRecord> {
+        Some(PartRecord {
+            size: bytes.len() as u64,
+            md5: Md5::digest(bytes).into(),
+            modified: Timestamp(0),
+            checksum: Some(checksums::from_digest(
+                Kept::Crc32,
+                Bytes::copy_from_slice(crc(bytes).as_bytes()),
+            )),
+            body: Body::Chunks(WriteId::default()),
+        })
+    }
+
+    fn listed(number: u16, bytes: &[u8], checksum: Option<wire::Checksum>) -> CompletedPart {
+        CompletedPart { part_number: number, etag: hex::encode(Md5::digest(bytes)), checksum }
+    }
+
+    fn request() -> CompleteMultipartUpload {
+        CompleteMultipartUpload {
+            bucket: "b".to_owned(),
+            key: "k".to_owned(),
+            upload_id: "1-1".to_owned(),
+            condition: WriteCondition::None,
+            checksum: None,
+            checksum_type: None,
+            object_len: None,
+            body: RequestBody { len: 0, payload: PayloadMode::Unsigned, md5: None, checksum: None },
+        }
+    }
+
+    fn verified(
+        change: impl FnOnce(&mut CompleteMultipartUpload, &mut Vec<CompletedPart>),
+    ) -> Result<String, ErrorCode> {
+        let mut request = request();
+        let mut list = vec![listed(1, b"ab", Some(crc(b"ab"))), listed(3, b"c", None)];
+        change(&mut request, &mut list);
+        let upload = UploadRecord {
+            created: Timestamp(0),
+            owner: UserId(1),
+            attributes: Attributes::default(),
+            checksum: Some((Kept::Crc32, true)),
+        };
+        verify(&request, &upload, &list, vec![stored(b"ab"), stored(b"c")])
+            .map(|sum| checksums::shown(&sum.unwrap()).unwrap().to_text())
+            .map_err(|error| error.code)
+    }
+
+    #[test]
+    fn the_tag_is_the_md5_of_the_md5s_and_their_number() {
+        let parts = [(1, Md5::digest(b"a").into()), (7, Md5::digest(b"b").into())];
+        let joined = [Md5::digest(b"a"), Md5::digest(b"b")].concat();
+        assert_eq!(etag_of(&parts).to_string(), format!("{}-2", hex::encode(Md5::digest(joined))));
+    }
+
+    #[test]
+    fn a_tag_that_no_part_has_is_an_invalid_part() {
+        for etag in ["", "x", "0123-1", "d41d8cd98f00b204e9800998ecf8427e-1"] {
+            let part = CompletedPart { part_number: 1, etag: etag.to_owned(), checksum: None };
+            assert_eq!(tag_of(&part).unwrap_err().code, ErrorCode::InvalidPart, "{etag}");
+        }
+        assert!(tag_of(&listed(1, b"x", None)).is_ok());
+    }
+
+    #[test]
+    fn what_the_client_says_of_parts_and_object_must_be_so() {
+        assert_eq!(verified(|_, _| {}), Ok(crc(b"abc").to_base64()));
+        assert_eq!(verified(|_, list| list[0].checksum = Some(crc(b"xx"))), Err(ErrorCode::InvalidPart));
+        assert_eq!(verified(|request, _| request.object_len = Some(3)), Ok(crc(b"abc").to_base64()));
+        assert_eq!(verified(|request, _| request.object_len = Some(4)), Err(ErrorCode::InvalidRequest));
+        assert_eq!(verified(|request, _| request.checksum = Some(crc(b"abc"))), Ok(crc(b"abc").to_base64()));
+        assert_eq!(verified(|request, _| request.checksum = Some(crc(b"abd"))), Err(ErrorCode::BadDigest));
+        assert_eq!(
+            verified(|request, _| request.checksum_type = Some(wire::ChecksumType::Composite)),
+            Err(ErrorCode::InvalidRequest)
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_not_there_is_an_invalid_part() {
+        let upload = UploadRecord {
+            created: Timestamp(0),
+            owner: UserId(1),
+            attributes: Attributes::default(),
+            checksum: None,
+        };
+        let refused = verify(&request(), &upload, &[listed(9, b"x", None)], vec![None]).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidPart);
+    }
+}

@@ -6,13 +6,15 @@ use mucura_s3_wire::checksum::{ChecksumAlgorithm, ChecksumHasher};
 use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::{Body, BodyPlan, Digests};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::call::Call;
 use crate::checksums::wire_algorithm;
 use crate::errors::Failure;
 use crate::payload::Payload;
 
+/// How long a client may take to send a document.
+const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a document waits for memory.
 const MEMORY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -29,11 +31,13 @@ pub(crate) async fn read_document<T: Send + 'static>(
     let _memory = memory.ok().and_then(Result::ok).ok_or(ErrorCode::SlowDown)?;
     let mut body = call.upload(said, payload)?;
     let mut document = BytesMut::new();
+    let deadline = Instant::now() + DOCUMENT_TIMEOUT;
     loop {
-        match body.next().await {
-            Ok(Some(piece)) => document.extend_from_slice(&piece),
-            Ok(None) => break,
-            Err(_) => return Err(body.into_failure()),
+        match timeout_at(deadline, body.next()).await {
+            Ok(Ok(Some(piece))) => document.extend_from_slice(&piece),
+            Ok(Ok(None)) => break,
+            Ok(Err(_)) => return Err(body.into_failure()),
+            Err(_) => return Err(ErrorCode::RequestTimeout.into()),
         }
     }
     let document = document.freeze();

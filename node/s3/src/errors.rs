@@ -107,3 +107,56 @@ fn rejected(rejection: &Rejection) -> S3Error {
         Rejection::ObjectTooLarge => ErrorCode::EntityTooLarge.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mucura_metadata::MalformedCommand;
+
+    fn code(rejection: Rejection) -> ErrorCode {
+        s3_error(&StoreError::Rejected(rejection)).code
+    }
+
+    #[test]
+    fn what_may_be_tried_again_is_503_and_what_a_person_must_see_is_500() {
+        let reason = || "secret detail".to_owned();
+        for (error, code) in [
+            (StoreError::Unavailable { reason: reason() }, ErrorCode::ServiceUnavailable),
+            (StoreError::TimedOut, ErrorCode::ServiceUnavailable),
+            (StoreError::NotEnoughDrives { stored: 1, needed: 2 }, ErrorCode::ServiceUnavailable),
+            (StoreError::NotEnoughShards { available: 1, needed: 2 }, ErrorCode::ServiceUnavailable),
+            (StoreError::Busy, ErrorCode::SlowDown),
+            (StoreError::Body, ErrorCode::IncompleteBody),
+            (StoreError::Internal { detail: reason() }, ErrorCode::InternalError),
+        ] {
+            let answer = Failure::from(error).into_s3();
+            assert_eq!(answer, S3Error::new(code), "nothing but the code's own message is shown");
+        }
+    }
+
+    #[test]
+    fn every_rejection_has_the_code_of_aws() {
+        for (rejection, expected) in [
+            (Rejection::NoSuchBucket, ErrorCode::NoSuchBucket),
+            (Rejection::BucketExists { by_you: true }, ErrorCode::BucketAlreadyOwnedByYou),
+            (Rejection::BucketExists { by_you: false }, ErrorCode::BucketAlreadyExists),
+            (Rejection::BucketNotEmpty, ErrorCode::BucketNotEmpty),
+            (Rejection::TooManyBuckets, ErrorCode::TooManyBuckets),
+            (Rejection::NoSuchKey, ErrorCode::NoSuchKey),
+            (Rejection::PreconditionFailed, ErrorCode::PreconditionFailed),
+            (Rejection::NoSuchUpload, ErrorCode::NoSuchUpload),
+            (Rejection::InvalidPart { number: 3 }, ErrorCode::InvalidPart),
+            (Rejection::InvalidPartOrder, ErrorCode::InvalidPartOrder),
+            (Rejection::PartTooSmall { number: 3, size: 1 }, ErrorCode::EntityTooSmall),
+            (Rejection::ObjectTooLarge, ErrorCode::EntityTooLarge),
+            (Rejection::NoSuchUser, ErrorCode::AccessDenied),
+            (Rejection::SessionEnded, ErrorCode::ServiceUnavailable),
+            (Rejection::StaleEpoch { current: 1 }, ErrorCode::ServiceUnavailable),
+            (Rejection::SequenceForgotten, ErrorCode::ServiceUnavailable),
+            (Rejection::NotInitialised, ErrorCode::ServiceUnavailable),
+            (Rejection::Malformed(MalformedCommand::ChunkSizes), ErrorCode::InternalError),
+        ] {
+            assert_eq!(code(rejection), expected);
+        }
+    }
+}

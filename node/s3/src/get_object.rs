@@ -98,3 +98,117 @@ fn describe(object: &ObjectInfo, request: &GetObject, span: Option<ByteSpan>, he
         headers.insert(name, value.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mucura_metadata::{
+        Attributes, Body, Checksum, ChecksumAlgorithm, ChecksumKind, ETag, VersionRecord, VersionSummary,
+    };
+    use mucura_s3_wire::range::RangeSpec;
+    use mucura_types::{Order, Timestamp, UserId};
+
+    fn object() -> ObjectInfo {
+        let summary = VersionSummary {
+            delete_marker: false,
+            null: true,
+            size: 100,
+            etag: ETag { md5: [0xab; 16], parts: Some(2) },
+            modified: Timestamp(784_111_777_500),
+            owner: UserId(1),
+            checksum: Some(Checksum {
+                algorithm: ChecksumAlgorithm::Crc32,
+                kind: ChecksumKind::Composite(2),
+                value: Bytes::from_static(&[0, 0, 0, 1]),
+            }),
+        };
+        let attributes = Attributes {
+            headers: vec![("content-type".to_owned(), "text/x".to_owned())],
+            user: vec![("a".to_owned(), "1".to_owned())],
+        };
+        let record = VersionRecord { summary, body: Body::Inline(Bytes::new()), attributes };
+        ObjectInfo { order: Order::default(), record }
+    }
+
+    fn request() -> GetObject {
+        GetObject {
+            bucket: "b".to_owned(),
+            key: "k".to_owned(),
+            range: None,
+            part_number: None,
+            conditions: mucura_s3_wire::conditions::ReadConditions::default(),
+            checksum_mode: true,
+            overrides: Vec::new(),
+        }
+    }
+
+    fn described(request: &GetObject, span: Option<ByteSpan>) -> Vec<(String, String)> {
+        let object = object();
+        let mut headers = identity(&object);
+        describe(&object, request, span, &mut headers);
+        let mut shown: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
+            .collect();
+        shown.sort();
+        shown
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_whole_object_is_described_with_its_checksum() {
+        let expected = [
+            ("accept-ranges", "bytes"),
+            ("content-length", "100"),
+            ("content-type", "text/x"),
+            ("etag", "\"abababababababababababababababab-2\""),
+            ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("x-amz-checksum-crc32", "AAAAAQ==-2"),
+            ("x-amz-checksum-type", "COMPOSITE"),
+            ("x-amz-meta-a", "1"),
+        ];
+        assert_eq!(described(&request(), None), pairs(&expected));
+    }
+
+    #[test]
+    fn a_range_is_described_without_the_checksum_of_the_whole() {
+        let expected = [
+            ("accept-ranges", "bytes"),
+            ("content-length", "10"),
+            ("content-range", "bytes 5-14/100"),
+            ("content-type", "text/x"),
+            ("etag", "\"abababababababababababababababab-2\""),
+            ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("x-amz-meta-a", "1"),
+        ];
+        assert_eq!(described(&request(), Some(ByteSpan { start: 5, end: 15 })), pairs(&expected));
+    }
+
+    #[test]
+    fn overrides_take_the_place_of_what_is_stored() {
+        let mut request = request();
+        request.overrides = vec![(header::CONTENT_TYPE, HeaderValue::from_static("text/y"))];
+        assert!(described(&request, None).contains(&("content-type".to_owned(), "text/y".to_owned())));
+    }
+
+    #[test]
+    fn a_304_carries_no_more_than_which_object_it_is() {
+        let headers = identity(&object());
+        assert_eq!(headers.len(), 2);
+        assert!(headers.contains_key(header::ETAG) && headers.contains_key(header::LAST_MODIFIED));
+    }
+
+    #[test]
+    fn several_ranges_are_answered_with_the_whole() {
+        let span = |ranges: &[RangeSpec]| one_span(resolve(ranges, 100).unwrap());
+        assert_eq!(span(&[RangeSpec::Between(0, 9)]), Some(ByteSpan { start: 0, end: 10 }));
+        assert_eq!(span(&[RangeSpec::Between(0, 9), RangeSpec::Between(20, 29)]), None);
+        assert_eq!(
+            span(&[RangeSpec::Between(0, 9), RangeSpec::From(100)]),
+            Some(ByteSpan { start: 0, end: 10 })
+        );
+    }
+}

@@ -176,3 +176,7 @@ impl Body for UploadBody<'_> {
         self.fail(result)
     }
 }
+
+#[cfg(test)]
+#[path = "upload_body_tests.rs"]
+mod tests;

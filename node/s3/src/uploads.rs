@@ -157,3 +157,30 @@ pub(crate) async fn find(
 pub(crate) fn parse_id(id: &str) -> Result<WriteId, ErrorCode> {
     id.parse().map_err(|_| ErrorCode::NoSuchUpload)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_uploads_ends_with_whatever_sorts_last() {
+        let upload = |key: &str| ListedUpload {
+            key: key.to_owned(),
+            upload_id: "1-2".to_owned(),
+            initiated_ms: 0,
+            checksum: None,
+        };
+        let pair = |key: &str, id: &str| (key.to_owned(), id.to_owned());
+        assert_eq!(last_of(&[upload("b")], &["a/".to_owned()]), pair("b", "1-2"));
+        assert_eq!(last_of(&[upload("a")], &["b/".to_owned()]), pair("b/", ""));
+        assert_eq!(last_of(&[], &["b/".to_owned()]), pair("b/", ""));
+    }
+
+    #[test]
+    fn what_is_no_id_names_no_upload() {
+        for id in ["", "x", "../..", "ü", "1", "1-", "-1", "1-2-3", "1-G"] {
+            assert_eq!(parse_id(id), Err(ErrorCode::NoSuchUpload), "{id}");
+        }
+        assert_eq!(parse_id("a-1f").map(|id| id.to_string()), Ok("a-1f".to_owned()));
+    }
+}
