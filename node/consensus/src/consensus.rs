@@ -245,18 +245,27 @@ impl Consensus {
         }
     }
 
-    /// A hash over all replicated rows, the same on all nodes at an index.
-    /// Appliers wait while it is computed.
+    /// A hash over all replicated rows, and the index that they stand at. It is
+    /// the same on all nodes at the same index; computing it costs nothing.
     ///
     /// # Errors
     /// `NotReady`, `Stopped`.
-    pub async fn digest(&self) -> Result<(Option<LogIndex>, [u8; 32]), ConsensusError> {
-        let state = self.inner.ready_or_not()?.state.clone();
-        let digest = self.inner.parts.runtime.blocking.run(move || state.digest()).await;
-        let not_ready = |detail: String| ConsensusError::NotReady(detail);
-        let (index, hash) =
-            digest.map_err(|e| not_ready(e.to_string()))?.map_err(|e| not_ready(e.to_string()))?;
+    pub fn digest(&self) -> Result<(Option<LogIndex>, [u8; 32]), ConsensusError> {
+        let (index, hash) = self.inner.ready_or_not()?.state.digest();
         Ok((index.map(LogIndex), hash))
+    }
+
+    /// Reads every row of this node and holds them against their hash; a store
+    /// that fails is thrown away and rebuilt. Appliers wait while it runs.
+    ///
+    /// # Errors
+    /// `NotReady`: also when the rows were found bad. `Stopped`.
+    pub async fn verify(&self) -> Result<(), ConsensusError> {
+        let state = self.inner.ready_or_not()?.state.clone();
+        let verified = self.inner.parts.runtime.blocking.run(move || state.verify()).await;
+        verified
+            .map_err(|e| ConsensusError::NotReady(e.to_string()))?
+            .map_err(|e| ConsensusError::NotReady(e.to_string()))
     }
 
     /// Follows who leads, as far as this node knows.

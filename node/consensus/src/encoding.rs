@@ -293,10 +293,10 @@ mod tests {
 
         #[test]
         fn log_ids_votes_and_snapshot_metas_survive_bytes(id in log_id(), m in membership(), committed in any::<bool>()) {
-            prop_assert_eq!(decode_log_id(&encode_log_id(&id)).unwrap(), id.clone());
+            prop_assert_eq!(decode_log_id(&encode_log_id(&id)).unwrap(), id);
             let vote: Vote = WireVote { term: id.index(), node: 7, committed }.into();
             prop_assert_eq!(decode_vote(&encode_vote(&vote)).unwrap(), vote);
-            let meta = SnapshotMeta { last_log_id: Some(id.clone()), last_membership: StoredMembership::new(Some(id), m) };
+            let meta = SnapshotMeta { last_log_id: Some(id), last_membership: StoredMembership::new(Some(id), m) };
             let wire: WireSnapshotMeta = decode("meta", &encode(&WireSnapshotMeta::from(&meta))).unwrap();
             prop_assert_eq!(SnapshotMeta::try_from(wire).unwrap(), meta);
         }

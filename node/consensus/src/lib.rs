@@ -32,6 +32,7 @@ mod message;
 mod network;
 mod raft_types;
 mod rounds;
+mod row_digest;
 mod running;
 mod sled_store;
 mod snapshot_file;

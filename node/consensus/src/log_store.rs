@@ -101,7 +101,7 @@ impl RaftLogStorage<Types> for LogStore {
         let last = self.wal.last(self.group).await.map_err(io_error)?;
         let last_log_id = match last {
             Some((_, entry)) => Some(encoding::decode_entry_log_id(&entry)?),
-            None => last_purged_log_id.clone(),
+            None => last_purged_log_id,
         };
         Ok(LogState { last_purged_log_id, last_log_id })
     }

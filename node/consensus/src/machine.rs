@@ -94,14 +94,14 @@ impl RaftStateMachine<Types> for Machine {
 }
 
 /// Snapshots are made by our own policy, where an error is not the end of the
-/// node; openraft is only told of the newest, and makes one itself when it
-/// needs one and there is none.
+/// node, and openraft is told of them here; it makes one itself only when it
+/// needs one.
 impl RaftSnapshotBuilder<Types> for Machine {
     type SnapshotData = StoredSnapshot;
 
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<Types, StoredSnapshot>> {
-        let snapshot = match self.snapshots.newest() {
-            Some(newest) => newest,
+        let snapshot = match self.snapshots.take_announced() {
+            Some(announced) => announced,
             None => self.snapshots.make(&self.state).await.map_err(io::Error::other)?,
         };
         Ok(SnapshotOf::<Types, _> { meta: snapshot.meta().clone(), snapshot })

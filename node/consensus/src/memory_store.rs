@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use mucura_metadata::WriteSet;
 
-use crate::state_store::{Load, StateStore, StoreError, check_value};
+use crate::state_store::{Load, StateStore, StoreError, Visit, check_value};
 
 type Rows = BTreeMap<Bytes, Bytes>;
 
@@ -30,12 +30,7 @@ impl StateStore for MemoryStore {
         Ok(self.read().get(key).cloned())
     }
 
-    fn scan(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError> {
         if to.is_some_and(|to| from >= to) {
             return Ok(());
         }

@@ -39,7 +39,6 @@ pub(crate) type LogId = alias::LogIdOf<Types>;
 pub(crate) type LeaderId = alias::CommittedLeaderIdOf<Types>;
 pub(crate) type Vote = alias::VoteOf<Types>;
 pub(crate) type Entry = alias::EntryOf<Types>;
-pub(crate) type Payload = alias::PayloadOf<Types>;
 pub(crate) type Membership = openraft::Membership<u64, openraft::BasicNode>;
 pub(crate) type StoredMembership = alias::StoredMembershipOf<Types>;
 pub(crate) type SnapshotMeta = alias::SnapshotMetaOf<Types>;

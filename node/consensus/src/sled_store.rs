@@ -1,4 +1,3 @@
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -7,7 +6,7 @@ use bytes::Bytes;
 use mucura_metadata::WriteSet;
 use mucura_types::GroupId;
 
-use crate::state_store::{Load, StateStore, StoreError, check_value};
+use crate::state_store::{Load, StateStore, StoreError, Visit, check_value};
 
 /// Rows of a load that go to sled in one batch.
 const LOAD_BATCH_ROWS: usize = 1000;
@@ -67,12 +66,7 @@ impl StateStore for SledStore {
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
-    fn scan(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError> {
         if to.is_some_and(|to| from >= to) {
             return Ok(());
         }

@@ -55,6 +55,7 @@ impl SnapshotPolicy {
         };
         // openraft ends by itself if it has stopped; nothing is to be done here.
         if told < snapshots.newest().and_then(|s| s.index()) {
+            snapshots.announce();
             running.raft.trigger().snapshot().await.ok();
         }
         if let Some(upto) = snapshots.may_purge()

@@ -9,6 +9,7 @@ use mucura_types::GroupId;
 use crate::dump::DumpError;
 use crate::encoding::{self, WireSnapshotMeta};
 use crate::raft_types::{LogId, SnapshotMeta};
+use crate::row_digest::RowDigest;
 use crate::snapshot_file::{
     Redo, SnapshotError, SnapshotItem, SnapshotReader, SnapshotWriter, list_snapshots, prune_snapshots,
     remove_unfinished_snapshots, snapshot_path,
@@ -57,6 +58,7 @@ impl SnapshotsError {
 pub(crate) struct StoredSnapshot {
     path: PathBuf,
     meta: SnapshotMeta,
+    digest: RowDigest,
     rows: u64,
 }
 
@@ -68,10 +70,10 @@ impl StoredSnapshot {
         if reader.group() != group {
             return Err(bad(format!("it is of group {}", reader.group())));
         }
-        let meta: WireSnapshotMeta =
+        let (meta, digest): (WireSnapshotMeta, RowDigest) =
             encoding::decode("snapshot meta", reader.meta()).map_err(|e| bad(e.to_string()))?;
         let meta = SnapshotMeta::try_from(meta).map_err(|e| bad(e.to_string()))?;
-        Ok(Self { rows: reader.summary().rows, path, meta })
+        Ok(Self { rows: reader.summary().rows, path, meta, digest })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -99,6 +101,8 @@ pub(crate) struct Snapshots {
     pub(crate) group: GroupId,
     /// Newest first.
     kept: Mutex<Vec<StoredSnapshot>>,
+    /// One that openraft is about to be told of.
+    announced: Mutex<Option<StoredSnapshot>>,
     applied_bytes: AtomicU64,
 }
 
@@ -112,7 +116,14 @@ impl Snapshots {
                 disk.remove_file(&dir.join(entry.name))?;
             }
         }
-        let this = Self { runtime, dir, group, kept: Mutex::default(), applied_bytes: AtomicU64::new(0) };
+        let this = Self {
+            runtime,
+            dir,
+            group,
+            kept: Mutex::default(),
+            announced: Mutex::default(),
+            applied_bytes: AtomicU64::new(0),
+        };
         for entry in list_snapshots(&*disk, &this.dir, group)? {
             match StoredSnapshot::open(&this.runtime, entry.path.clone(), group) {
                 Ok(snapshot) => this.kept().push(snapshot),
@@ -127,6 +138,16 @@ impl Snapshots {
     /// The newest one.
     pub(crate) fn newest(&self) -> Option<StoredSnapshot> {
         self.kept().first().cloned()
+    }
+
+    /// The next snapshot that openraft asks for is the newest there is.
+    pub(crate) fn announce(&self) {
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = self.newest();
+    }
+
+    /// What was announced, once.
+    pub(crate) fn take_announced(&self) -> Option<StoredSnapshot> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The log up to here is not needed: a kept snapshot holds it, and so does
@@ -175,8 +196,8 @@ impl Snapshots {
         let this = self.clone();
         let finish = move || {
             let meta = end.meta();
-            let summary = file.finish(encoding::encode(&WireSnapshotMeta::from(&meta)))?;
-            this.keep(StoredSnapshot { path, meta, rows: summary.rows })
+            let summary = file.finish(encoding::encode(&(WireSnapshotMeta::from(&meta), end.digest)))?;
+            this.keep(StoredSnapshot { path, meta, digest: end.digest, rows: summary.rows })
         };
         let snapshot = blocking.run(finish).await??;
         self.applied_bytes.fetch_sub(begun_at, Ordering::Relaxed);
@@ -195,7 +216,7 @@ impl Snapshots {
                 SnapshotItem::Redo(Redo::Delete { key }) => (key, None),
             })
         });
-        state.install(&snapshot.meta, &mut rows)
+        state.install(&snapshot.meta, snapshot.digest, &mut rows)
     }
 
     /// Counts a whole file among the kept ones, under the name that its

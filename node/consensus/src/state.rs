@@ -2,14 +2,16 @@ use std::ops::ControlFlow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
-use mucura_metadata::{Batch, View, ViewError, WriteSet, execute};
+use mucura_metadata::{Batch, ExecuteError, View, ViewError, WriteSet, execute};
 use openraft::EntryPayload;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::dump::Dump;
 use crate::encoding::{self, WireLogId, WireMembership};
 use crate::raft_types::{Entry, LogId, Proposal, Replies, SnapshotMeta, StoredMembership};
-use crate::state_store::{StateStore, StoreError};
+use crate::row_digest::RowDigest;
+use crate::state_store::{StateStore, StoreError, Visit};
 
 /// Rows below this byte belong to this crate.
 pub(crate) const FIRST_ROW: &[u8] = &[1];
@@ -32,6 +34,8 @@ pub(crate) enum StateError {
 pub(crate) struct Applied {
     pub(crate) last: Option<LogId>,
     pub(crate) membership: StoredMembership,
+    /// Of all replicated rows.
+    pub(crate) digest: RowDigest,
 }
 
 impl Applied {
@@ -39,9 +43,25 @@ impl Applied {
         self.last.as_ref().map(LogId::index)
     }
 
-    pub(crate) fn meta(&self) -> SnapshotMeta {
-        SnapshotMeta { last_log_id: self.last.clone(), last_membership: self.membership.clone() }
+    fn row(&self) -> Bytes {
+        encoding::encode(&AppliedRow {
+            last: self.last.as_ref().map(WireLogId::from),
+            digest: self.digest,
+            membership_at: self.membership.log_id().as_ref().map(WireLogId::from),
+        })
     }
+
+    pub(crate) fn meta(&self) -> SnapshotMeta {
+        SnapshotMeta { last_log_id: self.last, last_membership: self.membership.clone() }
+    }
+}
+
+/// The row that every write of entries carries.
+#[derive(Default, Serialize, Deserialize)]
+struct AppliedRow {
+    last: Option<WireLogId>,
+    digest: RowDigest,
+    membership_at: Option<WireLogId>,
 }
 
 /// The state machine of one group over its store: one applier, many readers,
@@ -56,18 +76,25 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Takes over a store with the rows that are in it.
+    /// Takes over a store with the rows that are in it, all of which are read.
+    ///
+    /// # Errors
+    /// `Bad`: it is unreadable, or rows are lost, stale or changed.
     pub(crate) fn open(store: Box<dyn StateStore>) -> Result<Self, StoreError> {
         let unreadable = |e: encoding::Malformed| StoreError::Bad(e.to_string());
-        let last = match store.get(APPLIED_ROW)? {
-            Some(row) => Some(encoding::decode_log_id(&row).map_err(unreadable)?),
-            None => None,
+        let applied = match store.get(APPLIED_ROW)? {
+            Some(row) => encoding::decode("applied row", &row).map_err(unreadable)?,
+            None => AppliedRow::default(),
         };
         let membership = match store.get(MEMBERSHIP_ROW)? {
             Some(row) => decode_membership(&row).map_err(unreadable)?,
             None => StoredMembership::default(),
         };
-        let applied = Applied { last, membership };
+        if membership.log_id().as_ref().map(WireLogId::from) != applied.membership_at {
+            return Err(StoreError::Bad("the membership row is of another time".into()));
+        }
+        check_rows(&*store, applied.digest)?;
+        let applied = Applied { last: applied.last.map(LogId::from), membership, digest: applied.digest };
         Ok(Self {
             store,
             dump: Dump::default(),
@@ -117,40 +144,54 @@ impl State {
                 // The only writer is here, so rows do not change meanwhile.
                 let executed = execute(&batch, &StateView(self));
                 self.check()?;
-                let executed = executed.map_err(|e| cannot(e.to_string()))?;
+                // The rows it met do not parse. If they still do not once they
+                // are rebuilt, the supervisor gives up.
+                let damaged =
+                    |e: ExecuteError| StoreError::Bad(format!("entry {}: {e}", entry.log_id.index()));
+                let executed = self.noting(executed.map_err(damaged))?;
                 (executed.writes, executed.replies, None)
             }
             EntryPayload::Membership(membership) => {
-                let membership = StoredMembership::new(Some(entry.log_id.clone()), membership.clone());
+                let membership = StoredMembership::new(Some(entry.log_id), membership.clone());
                 (WriteSet::new(), Vec::new(), Some(membership))
             }
         };
         if let Some(key) = writes.keys().find(|key| &key[..] < FIRST_ROW) {
             return Err(cannot(format!("it writes the reserved row {key:?}")));
         }
-        writes.insert(Bytes::from_static(APPLIED_ROW), Some(encoding::encode_log_id(&entry.log_id)));
-        if let Some(membership) = &membership {
-            writes.insert(Bytes::from_static(MEMBERSHIP_ROW), Some(encode_membership(membership)));
+        let mut applied = self.applied();
+        for (key, value) in &writes {
+            if let Some(old) = self.get(key)? {
+                applied.digest.remove(key, &old);
+            }
+            if let Some(new) = value {
+                applied.digest.add(key, new);
+            }
         }
+        applied.last = Some(entry.log_id);
+        if let Some(membership) = membership {
+            writes.insert(Bytes::from_static(MEMBERSHIP_ROW), Some(encode_membership(&membership)));
+            applied.membership = membership;
+        }
+        writes.insert(Bytes::from_static(APPLIED_ROW), Some(applied.row()));
         let mut gate = self.gate_write();
         self.noting(self.store.apply(&writes)).map_err(|e| match e {
             StoreError::Bad(_) => StateError::Store(e),
             StoreError::ValueTooLarge { .. } => cannot(e.to_string()),
         })?;
         self.dump.note_writes(writes.keys());
-        gate.last = Some(entry.log_id.clone());
-        if let Some(membership) = membership {
-            gate.membership = membership;
-        }
+        *gate = applied;
         drop(gate);
         self.applied.send_replace(Some(entry.log_id.index()));
         Ok(Replies(replies))
     }
 
-    /// Replaces all rows by those of a snapshot. On an error the old ones stand.
+    /// Replaces all rows by those of a snapshot, which add up to `digest`. On
+    /// an error before the last step the old ones stand.
     pub(crate) fn install<E: From<StoreError>>(
         &self,
         meta: &SnapshotMeta,
+        digest: RowDigest,
         rows: &mut dyn Iterator<Item = Result<(Bytes, Option<Bytes>), E>>,
     ) -> Result<(), E> {
         let mut load = self.noting(self.store.load())?;
@@ -158,34 +199,32 @@ impl State {
             let (key, value) = row?;
             self.noting(load.write(key, value))?;
         }
-        if let Some(last) = &meta.last_log_id {
-            self.noting(load.write(Bytes::from_static(APPLIED_ROW), Some(encoding::encode_log_id(last))))?;
-        }
+        let applied = Applied { last: meta.last_log_id, membership: meta.last_membership.clone(), digest };
+        self.noting(load.write(Bytes::from_static(APPLIED_ROW), Some(applied.row())))?;
         let membership = encode_membership(&meta.last_membership);
         self.noting(load.write(Bytes::from_static(MEMBERSHIP_ROW), Some(membership)))?;
         let mut gate = self.gate_write();
         self.dump.abandon();
         self.noting(load.finish())?;
-        *gate = Applied { last: meta.last_log_id.clone(), membership: meta.last_membership.clone() };
+        *gate = applied;
         let index = gate.index();
+        self.noting(check_rows(&*self.store, digest))?;
         drop(gate);
         self.applied.send_replace(index);
         Ok(())
     }
 
-    /// The same on all replicas whose rows stand at the same index: a hash over
-    /// all replicated rows. Appliers wait while it runs.
-    pub(crate) fn digest(&self) -> Result<(Option<u64>, [u8; 32]), StoreError> {
+    /// The same on all replicas whose rows stand at the same index.
+    pub(crate) fn digest(&self) -> (Option<u64>, [u8; 32]) {
         let gate = self.gate_read();
-        let mut hasher = blake3::Hasher::new();
-        self.scan(FIRST_ROW, None, &mut |key, value| {
-            for part in [key, value] {
-                hasher.update(&(part.len() as u64).to_be_bytes());
-                hasher.update(part);
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok((gate.index(), *hasher.finalize().as_bytes()))
+        (gate.index(), gate.digest.to_bytes())
+    }
+
+    /// Reads all rows and holds them against their digest. Appliers wait.
+    pub(crate) fn verify(&self) -> Result<(), StoreError> {
+        self.check()?;
+        let gate = self.gate_read();
+        self.noting(check_rows(&*self.store, gate.digest))
     }
 
     /// Bytes of the store.
@@ -211,12 +250,7 @@ impl State {
         self.noting(self.store.get(key))
     }
 
-    pub(crate) fn scan(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError> {
         self.noting(self.store.scan(from, to, visit))
     }
 
@@ -253,6 +287,19 @@ impl View for StateView<'_> {
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), ViewError> {
         self.0.scan(from, Some(to), visit).map_err(|e| ViewError { detail: e.to_string() })
+    }
+}
+
+fn check_rows(store: &dyn StateStore, expected: RowDigest) -> Result<(), StoreError> {
+    let mut digest = RowDigest::default();
+    store.scan(FIRST_ROW, None, &mut |key, value| {
+        digest.add(key, value);
+        ControlFlow::Continue(())
+    })?;
+    if digest == expected {
+        Ok(())
+    } else {
+        Err(StoreError::Bad("its rows do not add up to their digest".into()))
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) enum StoreError {
     },
 }
 
+/// Is shown rows in order, and says whether to go on.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
 /// Ordered rows of one Raft group: the working state, which snapshots and log
 /// can always rebuild. One writer; any number of readers. Calls block.
 ///
@@ -30,12 +33,7 @@ pub(crate) trait StateStore: Send + Sync + 'static {
     /// The value of a row.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
     /// Visits rows from `from` (inclusive) to `to` (exclusive; none: the end).
-    fn scan(
-        &self,
-        from: &[u8],
-        to: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, from: &[u8], to: Option<&[u8]>, visit: Visit<'_>) -> Result<(), StoreError>;
     /// Writes all of `writes` or, if the process dies, none.
     fn apply(&self, writes: &WriteSet) -> Result<(), StoreError>;
     /// Begins to replace all rows; the old ones stand until [`Load::finish`].

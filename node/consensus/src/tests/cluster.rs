@@ -247,7 +247,8 @@ impl Cluster {
             let mut digests = Vec::new();
             for (_, node) in self.running() {
                 node.linearize(LONG).await.unwrap();
-                digests.push(node.digest().await.unwrap());
+                node.verify().await.unwrap();
+                digests.push(node.digest().unwrap());
             }
             let (index, _) = digests[0];
             if digests.iter().all(|(at, _)| *at == index) {
