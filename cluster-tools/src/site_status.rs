@@ -21,12 +21,11 @@ pub(crate) fn table(status: &Value) -> String {
     }
     format!(
         "Site {site}   leader: node {leader}   stripes at risk: {at_risk}\n\
-         Placement {profile} on {count} drives, table {number}, epoch {epoch}\n\n{nodes}\n{drives}",
+         Placement {profile} on {count} drives, epoch {epoch}\n\n{nodes}\n{drives}",
         site = text(status, "site"),
         leader = text(status, "leader"),
         profile = text(placement, "profile"),
         count = text(placement, "drives"),
-        number = text(placement, "table"),
         epoch = text(placement, "epoch"),
         drives = drive_table(status),
     )
@@ -59,7 +58,7 @@ mod tests {
     fn a_status_is_shown_with_units_and_without_what_is_not_known() {
         let status = json!({
             "site": "demo", "leader": 2, "stripes_at_risk": 0,
-            "placement": { "profile": "2+1", "drives": 6, "table": 1, "epoch": 8 },
+            "placement": { "profile": "2+1", "drives": 6, "epoch": 8 },
             "nodes": [{ "id": 1, "name": "node1", "state": "up", "role": "follower", "applied": 7, "last_log": 7 }],
             "drives": [{ "id": 1, "node": 1, "state": "online", "bytes_free": 1u64 << 30, "bytes_total": 2u64 << 30, "path": "/d" }],
         });

@@ -24,9 +24,9 @@ impl std::fmt::Display for Table {
                 let cells = self.rows.iter().map(|row| cell(row, column));
                 let widest =
                     cells.map(|text| width(&text)).max().unwrap_or(0).max(width(self.headings[column]));
-                let starts_with_digit =
-                    |row| cell(row, column).chars().next().is_none_or(|c| c.is_ascii_digit());
-                (widest, !self.rows.is_empty() && self.rows.iter().all(starts_with_digit))
+                let is_number =
+                    |row| cell(row, column).chars().next().is_none_or(|c| c.is_ascii_digit() || c == '-');
+                (widest, !self.rows.is_empty() && self.rows.iter().all(is_number))
             })
             .collect();
         let mut line = |cells: Vec<String>| {

@@ -103,8 +103,8 @@ pub const KEYS: [Key; 20] = [
     key(
         "log",
         "filter",
-        r#""info""#,
-        "What is logged: error, warn, info, debug, or such as `warn,mucura_mesh=debug`.",
+        r#""info,openraft=error""#,
+        "What is logged: error, warn, info or debug, of everything or of one part.",
     ),
 ];
 

@@ -64,7 +64,10 @@ section!(StorageSettings {
 });
 section!(MetadataSettings { cache_mib: u32 = 64, snapshot_log_mib: u32 = 256 });
 section!(RootSettings { key_file: PathBuf = PathBuf::from("root.key") });
-section!(LogSettings { format: String = "text".to_owned(), filter: String = "info,openraft=warn".to_owned() });
+section!(LogSettings {
+    format: String = "text".to_owned(),
+    filter: String = "info,openraft=error".to_owned()
+});
 
 impl Settings {
     /// The settings in `text`, the contents of the file at `path`, with what
