@@ -83,6 +83,7 @@ async fn a_head_has_the_length_of_the_object_and_no_body() {
     assert!(got.contains("content-length: 12345") && got.ends_with("\r\n\r\n"), "{got}");
     let got = one("HEAD /denied HTTP/1.1").await;
     assert!(got.starts_with("HTTP/1.1 403 ") && got.ends_with("\r\n\r\n"), "{got}");
+    assert!(!got.contains("content-length"), "that of no answer: {got}");
 }
 
 #[tokio::test]
