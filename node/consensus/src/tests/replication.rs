@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use mucura_metadata::{Rejection, Reply};
 use mucura_runtime::Unsynced;
 use mucura_types::SessionId;
 
-use super::cluster::{Cluster, LONG};
+use super::cluster::{Cluster, LONG, Machine, until};
 use crate::message::Method;
 
 #[tokio::test(start_paused = true)]
@@ -48,8 +50,8 @@ async fn a_repeated_proposal_takes_effect_once() {
     cluster.network.lose_answers(Method::Propose.number());
     let propose = cluster.node(follower).propose(vec![cluster.create_bucket(session, 1, "once")], LONG);
     let heal = async {
-        super::cluster::until(|| (cluster.network.calls(Method::Propose.number()) > 0).then_some(())).await;
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        until(|| (cluster.network.calls(Method::Propose.number()) > 0).then_some(())).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         cluster.network.heal();
         // Only another leader makes it ask again before the deadline.
         let leader = cluster.leader().await;
@@ -76,7 +78,7 @@ async fn a_cut_off_leader_acknowledges_nothing_and_another_takes_over() {
     let other = (1..=3).find(|n| *n != old).unwrap();
     cluster.put(other, "after").await.1.unwrap();
     let lonely = cluster.create_bucket(SessionId(0), 0, "lonely");
-    let limit = std::time::Duration::from_secs(5);
+    let limit = Duration::from_secs(5);
     assert!(cluster.node(old).propose(vec![lonely], limit).await.is_err());
     assert!(
         cluster.node(old).linearize(limit).await.is_err(),
@@ -98,4 +100,29 @@ async fn a_node_that_was_down_catches_up_by_the_log() {
     cluster.start(down).await;
     assert!(cluster.sees(down, "b99").await);
     cluster.agree().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_acknowledged_survives_a_power_cut_at_any_write_to_the_disk() {
+    for operation in 1..=8 {
+        let mut cluster = Cluster::simulated(1, 100 + operation);
+        cluster.begin().await;
+        let Machine::Simulated(simulated) = &cluster.nodes[&1].machine else { panic!() };
+        simulated.disk.crash_at(operation, Unsynced::Lost);
+        let mut acknowledged = Vec::new();
+        for n in 0..10 {
+            let name = format!("b{n}");
+            let command = cluster.create_bucket(SessionId(0), 0, &name);
+            match cluster.node(1).propose(vec![command], Duration::from_secs(1)).await {
+                Ok(_) => acknowledged.push(name),
+                Err(_) => break,
+            }
+        }
+        assert!(simulated.disk.is_down());
+        cluster.cut_power(Unsynced::Lost).await;
+        cluster.start(1).await;
+        for name in acknowledged {
+            assert!(cluster.sees(1, &name).await, "operation {operation}: {name}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mucura_metadata::{Batch, Command, CreateUser, Envelope, NewKey};
+use mucura_metadata::{Batch, Command, CreateUser, Envelope, NewKey, WriteSet};
 use mucura_runtime::{Runtime, Unsynced};
 use mucura_types::{GroupId, Timestamp};
 use openraft::EntryPayload;
@@ -11,8 +11,10 @@ use super::cluster::{Cluster, Machine, until};
 use crate::memory_store::MemoryStore;
 use crate::message::Method;
 use crate::raft_types::{Entry, LeaderId, LogId, Proposal};
+use crate::sled_store::SledStore;
 use crate::snapshots::Snapshots;
 use crate::state::State;
+use crate::state_store::StateStore;
 
 fn empty() -> State {
     State::open(Box::new(MemoryStore::default())).unwrap()
@@ -191,4 +193,32 @@ async fn a_snapshot_damaged_on_the_leader_is_not_sent_for_ever() {
     cluster.start(down).await;
     assert!(cluster.sees(down, "a-0").await);
     cluster.agree().await;
+}
+
+#[test]
+fn a_store_with_a_lost_changed_or_added_row_is_bad() {
+    let store = |path: &std::path::Path| Box::new(SledStore::open(path, GroupId(0), 1 << 20).unwrap());
+    for rot in 0..4 {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(store(dir.path())).unwrap();
+        state.apply(&[entry(0, &[(1, true), (2, true)])]).unwrap();
+        state.close().unwrap();
+        let rotting = store(dir.path());
+        let mut first = None;
+        let mut see = |key: &[u8], value: &[u8]| {
+            first = Some((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
+            std::ops::ControlFlow::Break(())
+        };
+        rotting.scan(crate::state::FIRST_ROW, None, &mut see).unwrap();
+        let (key, value) = first.unwrap();
+        let (key, value) = match rot {
+            0 => (key, Some(value)),
+            1 => (key, None),
+            2 => (key, Some([&value[..], b"x"].concat().into())),
+            _ => (Bytes::from_static(b"\xffnever"), Some(value)),
+        };
+        rotting.apply(&WriteSet::from([(key, value)])).unwrap();
+        rotting.close().unwrap();
+        assert_eq!(State::open(store(dir.path())).is_ok(), rot == 0, "rot {rot}");
+    }
 }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use mucura_runtime::Runtime;
+use mucura_runtime::{Runtime, SimFault};
 use mucura_types::GroupId;
 use openraft::StorageError;
+use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::type_config::TypeConfigExt;
 use tokio::sync::watch;
 
 use crate::config::StoreKind;
 use crate::log_store::LogStore;
 use crate::machine::Machine;
-use crate::raft_types::Types;
+use crate::raft_types::{Entry, LeaderId, LogId, Types};
 use crate::snapshots::Snapshots;
 use crate::state_dir::StateDir;
 use crate::wal::{Wal, WalOptions};
@@ -56,4 +58,24 @@ async fn the_log_with_state_in_memory_conforms() {
 #[tokio::test]
 async fn the_log_with_state_in_sled_conforms() {
     Suite::test_all(Builder { store: StoreKind::Sled { cache_bytes: 1 << 20 } }).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_append_is_reported_only_when_it_is_on_the_disk() {
+    let machine = Runtime::simulated(1, 0);
+    let dir = std::path::Path::new("/wal");
+    machine.runtime.disk.create_dir_all(dir).unwrap();
+    let (wal, _) = Wal::open(machine.runtime.clone(), dir, WalOptions::default()).await.unwrap();
+    let mut log = LogStore { wal, group: GroupId(0) };
+    let blank = |index| Entry {
+        log_id: LogId::new(LeaderId { term: 1, node_id: 1 }, index),
+        payload: openraft::EntryPayload::Blank,
+    };
+    let (done, reported) = Types::oneshot();
+    log.append([blank(0)], IOFlushed::signal(done)).await.unwrap();
+    reported.await.unwrap().unwrap();
+    machine.disk.fail(dir, SimFault::Sync);
+    let (done, reported) = Types::oneshot();
+    log.append([blank(1)], IOFlushed::signal(done)).await.unwrap();
+    reported.await.unwrap().unwrap_err();
 }
