@@ -1,0 +1,99 @@
+use std::fs;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use crate::seeds;
+use crate::site::{Outcome, PANICS, simulate};
+use crate::trace::Trace;
+
+/// Runs one seed in this process and tells what came of it; whether all was
+/// well.
+pub(crate) fn play(seed: u64, quiet: bool) -> bool {
+    tell_logs();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.fetch_add(1, Ordering::SeqCst);
+        usual(panic);
+    }));
+    let trace = Trace::new(!quiet);
+    let Outcome { wrong, faults, counts, simulated } = simulate(seed, &trace);
+    for what in &wrong {
+        println!("seed {seed}: {what}");
+    }
+    if quiet && !wrong.is_empty() {
+        println!("replay with: tests/run sim --seed {seed}");
+    }
+    let faults: Vec<String> = faults.iter().map(|planned| format!("{:?}", planned.fault)).collect();
+    println!(
+        "seed {seed}: {}; {} done, {} refused, {} unknown; {:.1} s simulated, {:.2} s of CPU; {}; {}",
+        if wrong.is_empty() { "well" } else { "WRONG" },
+        counts.done,
+        counts.refused,
+        counts.unknown,
+        simulated.as_secs_f64(),
+        cpu_seconds(),
+        faults.join(" "),
+        trace.summary(),
+    );
+    wrong.is_empty()
+}
+
+/// Runs seeds one after another, each twice if asked; whether all were well.
+pub(crate) fn all(seeds: Range<u64>, twice: bool) -> bool {
+    let (mut passed, mut failed) = (0, 0);
+    for seed in seeds {
+        let mut well = one(seed, twice);
+        match &mut well {
+            Ok(text) => {
+                passed += 1;
+                println!("{text}");
+            }
+            Err(text) => {
+                failed += 1;
+                println!("{text}");
+            }
+        }
+    }
+    println!("test result: {passed} passed; {failed} failed");
+    failed == 0 && passed > 0
+}
+
+fn one(seed: u64, twice: bool) -> Result<String, String> {
+    let broken = |error: std::io::Error| error.to_string();
+    let (text, well) = seeds::run(seed).map_err(broken)?;
+    if !well {
+        return Err(text);
+    }
+    if twice {
+        let (again, _) = seeds::run(seed).map_err(broken)?;
+        let way = |text: &str| text.rfind("trace ").map(|at| text[at..].to_owned());
+        if way(&text) != way(&again) {
+            return Err(format!("{text}\n{again}\nseed {seed} went two ways"));
+        }
+    }
+    Ok(text)
+}
+
+/// RUST_LOG=info tells what nodes say, with the simulation's time.
+fn tell_logs() {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::OFF.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_timer(SimulatedTime).with_ansi(false).init();
+}
+
+struct SimulatedTime;
+
+impl tracing_subscriber::fmt::time::FormatTime for SimulatedTime {
+    fn format_time(&self, to: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
+        write!(to, "{:9.3}", crate::site::elapsed().as_secs_f64())
+    }
+}
+
+/// CPU time of this process so far.
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}

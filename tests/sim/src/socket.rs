@@ -1,0 +1,103 @@
+use std::future::Future;
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use mucura_mesh::SocketFactory;
+use mucura_mesh::datagrams::{AsyncUdpSocket, RecvMeta, Transmit, UdpPoller};
+use turmoil::net::UdpSocket;
+
+use crate::trace::Trace;
+
+type Readable = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+/// Sockets of the simulated network; what they send is part of the trace.
+pub(crate) fn sockets(trace: &Trace) -> SocketFactory {
+    let trace = trace.clone();
+    SocketFactory::given(move |addr| {
+        let bound = UdpSocket::bind(addr).now_or_never().unwrap_or(Err(ErrorKind::WouldBlock.into()))?;
+        Ok(Arc::new(SimSocket { socket: Arc::new(bound), readable: Mutex::new(None), trace: trace.clone() }))
+    })
+}
+
+/// A datagram socket of the simulated network as quinn takes it.
+struct SimSocket {
+    socket: Arc<UdpSocket>,
+    /// The wait for the next datagram, while there is none.
+    readable: Mutex<Option<Readable>>,
+    trace: Trace,
+}
+
+impl std::fmt::Debug for SimSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SimSocket")
+    }
+}
+
+/// The simulated network takes everything at once.
+#[derive(Debug)]
+struct Always;
+
+impl UdpPoller for Always {
+    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncUdpSocket for SimSocket {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Box::pin(Always)
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        self.trace.datagram(transmit.destination, transmit.contents);
+        match self.socket.try_send_to(transmit.contents, transmit.destination) {
+            // A host that is down refuses; on a real network that shows only
+            // as silence.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    fn poll_recv(
+        &self,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let mut readable = self.readable.lock().unwrap();
+        loop {
+            if let Some(wait) = &mut *readable {
+                std::task::ready!(wait.as_mut().poll(context))?;
+                *readable = None;
+            }
+            let mut received = 0;
+            for (buffer, meta) in buffers.iter_mut().zip(meta.iter_mut()) {
+                match self.socket.try_recv_from(buffer) {
+                    Ok((len, addr)) => {
+                        *meta = RecvMeta { addr, len, stride: len, ..RecvMeta::default() };
+                        received += 1;
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+            if received > 0 {
+                return Poll::Ready(Ok(received));
+            }
+            let socket = self.socket.clone();
+            *readable = Some(Box::pin(async move { socket.readable().await }));
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    fn may_fragment(&self) -> bool {
+        false
+    }
+}
