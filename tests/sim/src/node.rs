@@ -17,7 +17,7 @@ use mucura_store::{SiteKey, Store, StoreConfig};
 use mucura_types::{NodeId, SiteId, StoreId};
 use tokio::time::Instant;
 
-use crate::socket::sockets;
+use crate::socket::Plug;
 use crate::trace::Trace;
 
 pub(crate) const SITE: SiteId = SiteId(1);
@@ -39,6 +39,7 @@ pub(crate) struct Machine {
     pub(crate) disk: SimDisk,
     identity: NodeIdentity,
     addrs: [IpAddr; NODES],
+    plug: Plug,
     trace: Trace,
 }
 
@@ -63,7 +64,7 @@ impl Machine {
         let Simulated { runtime, disk, .. } = Runtime::simulated(seed * 16 + number as u64, EPOCH_MS);
         disk.set_capacity(DISK_BYTES);
         let runtime = Runtime { clock: Arc::new(SimulatedTime), ..runtime };
-        Self { number, runtime, disk, identity, addrs, trace }
+        Self { number, runtime, disk, identity, addrs, plug: Plug::default(), trace }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -101,7 +102,8 @@ impl Machine {
             build: "simulated".into(),
             limits: Limits::default(),
         };
-        let mesh = Mesh::start(config, &self.runtime, &sockets(&self.trace))
+        self.plug.pull();
+        let mesh = Mesh::start(config, &self.runtime, &self.plug.sockets(&self.trace))
             .map_err(|e| failed("start the mesh", &e))?;
         let peers: BTreeMap<NodeId, PeerInfo> = (0..NODES)
             .map(|n| (node_id(n), PeerInfo { addr: self.mesh_addr(n), store: Some(store_id(n)) }))

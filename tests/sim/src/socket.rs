@@ -14,21 +14,52 @@ use crate::trace::Trace;
 
 type Readable = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
-/// Sockets of the simulated network; what they send is part of the trace.
-pub(crate) fn sockets(trace: &Trace) -> SocketFactory {
-    let trace = trace.clone();
-    SocketFactory::given(move |addr| {
-        let bound = UdpSocket::bind(addr).now_or_never().unwrap_or(Err(ErrorKind::WouldBlock.into()))?;
-        Ok(Arc::new(SimSocket { socket: Arc::new(bound), readable: Mutex::new(None), trace: trace.clone() }))
-    })
+/// Where a machine's process is connected to the simulated network. A process
+/// that dies does not drop all that it had, as its parts hold each other; so its
+/// socket is closed from here.
+#[derive(Clone, Default)]
+pub(crate) struct Plug(Arc<Mutex<Option<Arc<SimSocket>>>>);
+
+impl Plug {
+    /// Closes the socket of the process before. On the machine's host.
+    pub(crate) fn pull(&self) {
+        if let Some(socket) = self.0.lock().unwrap().take() {
+            *socket.readable.lock().unwrap() = None;
+            *socket.socket.lock().unwrap() = None;
+        }
+    }
+
+    /// Sockets of the simulated network; what they send is part of the trace.
+    pub(crate) fn sockets(&self, trace: &Trace) -> SocketFactory {
+        let (plug, trace) = (self.clone(), trace.clone());
+        SocketFactory::given(move |addr| {
+            let bound = UdpSocket::bind(addr).now_or_never().unwrap_or(Err(ErrorKind::WouldBlock.into()))?;
+            let socket = Arc::new(SimSocket {
+                addr: bound.local_addr()?,
+                socket: Mutex::new(Some(Arc::new(bound))),
+                readable: Mutex::new(None),
+                trace: trace.clone(),
+            });
+            *plug.0.lock().unwrap() = Some(socket.clone());
+            Ok(socket)
+        })
+    }
 }
 
 /// A datagram socket of the simulated network as quinn takes it.
 struct SimSocket {
-    socket: Arc<UdpSocket>,
+    addr: SocketAddr,
+    /// None once it is closed.
+    socket: Mutex<Option<Arc<UdpSocket>>>,
     /// The wait for the next datagram, while there is none.
     readable: Mutex<Option<Readable>>,
     trace: Trace,
+}
+
+impl SimSocket {
+    fn open(&self) -> io::Result<Arc<UdpSocket>> {
+        self.socket.lock().unwrap().clone().ok_or_else(|| ErrorKind::NotConnected.into())
+    }
 }
 
 impl std::fmt::Debug for SimSocket {
@@ -54,7 +85,7 @@ impl AsyncUdpSocket for SimSocket {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         self.trace.datagram(transmit.destination, transmit.contents);
-        match self.socket.try_send_to(transmit.contents, transmit.destination) {
+        match self.open()?.try_send_to(transmit.contents, transmit.destination) {
             // A host that is down refuses; on a real network that shows only
             // as silence.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
@@ -68,6 +99,7 @@ impl AsyncUdpSocket for SimSocket {
         buffers: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        let socket = self.open()?;
         let mut readable = self.readable.lock().unwrap();
         loop {
             if let Some(wait) = &mut *readable {
@@ -76,7 +108,7 @@ impl AsyncUdpSocket for SimSocket {
             }
             let mut received = 0;
             for (buffer, meta) in buffers.iter_mut().zip(meta.iter_mut()) {
-                match self.socket.try_recv_from(buffer) {
+                match socket.try_recv_from(buffer) {
                     Ok((len, addr)) => {
                         *meta = RecvMeta { addr, len, stride: len, ..RecvMeta::default() };
                         received += 1;
@@ -88,13 +120,13 @@ impl AsyncUdpSocket for SimSocket {
             if received > 0 {
                 return Poll::Ready(Ok(received));
             }
-            let socket = self.socket.clone();
+            let socket = socket.clone();
             *readable = Some(Box::pin(async move { socket.readable().await }));
         }
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        Ok(self.addr)
     }
 
     fn may_fragment(&self) -> bool {

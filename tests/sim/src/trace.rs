@@ -13,13 +13,11 @@ struct Inner {
     events: u64,
     /// Whether events are printed as they come.
     aloud: bool,
-    /// The last events, for a run that fails quietly.
-    kept: Vec<String>,
 }
 
 impl Trace {
     pub(crate) fn new(aloud: bool) -> Self {
-        let inner = Inner { hash: blake3::Hasher::new(), datagrams: 0, events: 0, aloud, kept: Vec::new() };
+        let inner = Inner { hash: blake3::Hasher::new(), datagrams: 0, events: 0, aloud };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -32,7 +30,6 @@ impl Trace {
         if inner.aloud {
             println!("{line}");
         }
-        inner.kept.push(line);
     }
 
     /// A datagram that is sent now.
@@ -47,11 +44,6 @@ impl Trace {
             let (at, hash) = (at.as_secs_f64(), blake3::hash(contents).to_hex());
             println!("{at:9.3}   datagram to {to}: {} bytes {}", contents.len(), &hash[..8]);
         }
-    }
-
-    /// Everything told so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().kept.clone()
     }
 
     /// One line that is the same for runs that went the same way.
