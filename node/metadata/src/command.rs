@@ -41,6 +41,8 @@ pub enum Command {
     ReplaceDrive {
         /// Which.
         drive: DriveId,
+        /// The id of the directory that it had.
+        replaces: StoreId,
         /// The new directory's own id.
         store: StoreId,
         /// The new directory, for people.

@@ -31,7 +31,9 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
         Command::AddDrive { node, store, weight, path } => {
             topology::add_drive(*node, *store, *weight, path, rows)
         }
-        Command::ReplaceDrive { drive, store, path } => topology::replace_drive(*drive, *store, path, rows),
+        Command::ReplaceDrive { drive, replaces, store, path } => {
+            topology::replace_drive(*drive, *replaces, *store, path, rows)
+        }
         Command::SetTable { table, replaces } => topology::set_table(table, *replaces, rows),
         Command::OpenSession { node, nonce, takes_over } => {
             session::open(*node, *nonce, *takes_over, stamps.timestamp(), rows)

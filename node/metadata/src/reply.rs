@@ -127,6 +127,10 @@ pub enum Rejection {
     /// The object would be larger than an object may be.
     #[error("the object is too large")]
     ObjectTooLarge,
+    /// The session that the body was written under was ended: its shards may be
+    /// gone.
+    #[error("the session of the write was ended")]
+    WriteSessionEnded,
     /// The command contradicts itself: a fault of its sender.
     #[error("malformed command: {0}")]
     Malformed(MalformedCommand),

@@ -177,7 +177,12 @@ fn commands() -> Vec<Command> {
             key: text("c"),
             condition: DeleteCondition { if_match: Some(vec![]) },
         },
-        Command::ReplaceDrive { drive: DriveId(1), store: StoreId([21; 16]), path: "/new".into() },
+        Command::ReplaceDrive {
+            drive: DriveId(1),
+            replaces: StoreId([11; 16]),
+            store: StoreId([21; 16]),
+            path: "/new".into(),
+        },
         Command::CreateBucket { name: "empty".into(), owner: UserId(1000), limit: 10 },
         Command::DeleteBucket { name: "empty".into(), id: BucketId(2) },
         Command::OpenSession { node: NodeId(2), nonce: [6; 16], takes_over: false },
@@ -221,5 +226,5 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
     assert_eq!(hash.finalize().to_hex().as_str(), ROWS, "what commands come to has changed");
 }
 
-const LOG: &str = "a040efc282b6376069f0b7c46523164b81adf4f2440c348ec0646a0e48aea198";
+const LOG: &str = "d5ed9c35a189c66aefa03bed58b9d36e55d590753d57876c180dd2f3b38ee8f8";
 const ROWS: &str = "1c7d66d0f14a631251f5dac26b2fbd0ffbc9d725819e53d6e3e2681b75e69d00";

@@ -137,7 +137,8 @@ fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<u8>>
             .flatten();
         let item =
             at.map_or(key.clone(), |at| key[..query.prefix.len() + at + query.delimiter.len()].to_vec());
-        let after_is_item = at.is_some() && item[..] == query.after[..];
+        // A marker within a common prefix is behind all of it.
+        let after_is_item = at.is_some() && query.after.starts_with(&item);
         if (!query.after.is_empty() && key[..] <= query.after[..])
             || after_is_item
             || commons.last() == Some(&item)
@@ -313,7 +314,8 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
     }
     // Part 2 is stored again: the bytes before are garbage at once.
     rows.one(12, part(bucket, upload, 2, 9, chunked(session, 22, 100, 1))).unwrap();
-    let at_once = |rows: &Rows| garbage(rows, GarbageClass::AtOnce, HybridTime(u64::MAX), 10).unwrap().len();
+    let at_once =
+        |rows: &Rows| garbage(rows, GarbageClass::AtOnce, None, HybridTime(u64::MAX), 10).unwrap().len();
     assert_eq!(at_once(&rows), 1);
 
     let complete = |parts: &[(u16, u8)], part_bytes_min| {
@@ -359,7 +361,7 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
     for class in
         [GarbageClass::AtOnce, GarbageClass::AfterGrace, GarbageClass::AtOnce, GarbageClass::AfterGrace]
     {
-        for item in garbage(&rows, class, HybridTime(u64::MAX), 10).unwrap() {
+        for item in garbage(&rows, class, None, HybridTime(u64::MAX), 10).unwrap() {
             while rows.one(17, Command::ForgetGarbage { item }) == Ok(Reply::More) {}
         }
     }
@@ -390,7 +392,7 @@ fn a_commit_of_an_ended_session_or_an_old_epoch_is_refused() {
     assert_eq!(rows.one(11, put(1)), Err(Rejection::StaleEpoch { current: 2 }));
     assert!(rows.one(12, put(2)).is_ok());
     rows.one(13, Command::EndSession { session }).unwrap();
-    assert_eq!(rows.one(14, put(2)), Err(Rejection::SessionEnded));
+    assert_eq!(rows.one(14, put(2)), Err(Rejection::WriteSessionEnded));
     assert_eq!(
         rows.one(14, Command::DeleteBucket { name: "data".into(), id: bucket }),
         Err(Rejection::BucketNotEmpty)

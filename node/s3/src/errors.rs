@@ -73,6 +73,7 @@ fn rejected(rejection: &Rejection) -> S3Error {
         // Changes of the site that the next try does not meet.
         Rejection::NotInitialised
         | Rejection::SessionEnded
+        | Rejection::WriteSessionEnded
         | Rejection::SequenceForgotten
         | Rejection::StaleEpoch { .. } => ErrorCode::ServiceUnavailable.into(),
         // No request of S3 asks for these.
@@ -151,6 +152,7 @@ mod tests {
             (Rejection::ObjectTooLarge, ErrorCode::EntityTooLarge),
             (Rejection::NoSuchUser, ErrorCode::AccessDenied),
             (Rejection::SessionEnded, ErrorCode::ServiceUnavailable),
+            (Rejection::WriteSessionEnded, ErrorCode::ServiceUnavailable),
             (Rejection::StaleEpoch { current: 1 }, ErrorCode::ServiceUnavailable),
             (Rejection::SequenceForgotten, ErrorCode::ServiceUnavailable),
             (Rejection::NotInitialised, ErrorCode::ServiceUnavailable),

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mucura_chunks::{Drive, ShardName};
+use mucura_chunks::{ChunkError, Drive, ShardName};
 use mucura_metadata::{ChunkRecord, chunk, chunks_at_risk, chunks_from, session};
 use mucura_types::{ChunkId, DriveId};
 
@@ -70,6 +70,8 @@ impl Inner {
                     let mut leftovers = Vec::new();
                     for name in page.shards {
                         let leftover = match chunk(view, name.chunk)? {
+                            // Without its table nothing can be said of it.
+                            Some(record) if topology.mapped(name.chunk, &record).is_empty() => false,
                             Some(record) => {
                                 !expected_on(&topology, name.chunk, &record, id).contains(&name.into())
                             }
@@ -83,8 +85,12 @@ impl Inner {
                 })
                 .await?;
             for shard in leftovers {
-                drive.remove(shard).await.map_err(StoreError::unavailable)?;
-                count += 1;
+                match drive.remove(shard).await {
+                    Ok(()) => count += 1,
+                    // Gone meanwhile, or in use: the next comparison sees.
+                    Err(ChunkError::NotFound { .. } | ChunkError::Busy { .. }) => {}
+                    Err(error) => return Err(StoreError::unavailable(error)),
+                }
             }
             match page.next {
                 Some(next) => after = Some(next),

@@ -2,31 +2,39 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The tasks of a store that run until it ends. One that panics is reported;
-/// the others go on.
+/// How long work that panicked rests before it begins anew.
+const REST: Duration = Duration::from_secs(5);
+
+/// The tasks of a store that run until it ends. One that panics is reported
+/// and begun anew.
 #[derive(Clone, Default)]
 pub(crate) struct Background {
-    pub(crate) cancel: CancellationToken,
+    cancel: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Background {
-    /// Runs `work` until it ends by itself or the store does.
-    pub(crate) fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    /// Runs what `work` begins, until it ends by itself or the store does.
+    pub(crate) fn spawn<F>(&self, name: &'static str, work: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
+            let run = async {
+                while AssertUnwindSafe(work()).catch_unwind().await.is_err() {
+                    tracing::error!(name, "background work panicked; it begins anew");
+                    sleep(REST).await;
+                }
+            };
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => {}
-                result = AssertUnwindSafe(work).catch_unwind() => {
-                    if result.is_err() {
-                        tracing::error!(name, "background work panicked and has stopped; restart the node");
-                    }
-                }
+                () = run => {}
             }
         });
     }

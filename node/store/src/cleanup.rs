@@ -21,20 +21,22 @@ const AGAIN: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(crate) struct Cleanup(mpsc::Sender<Vec<(Target, ShardRef)>>);
 
-/// The shards of a write that is not committed. Dropped, they are removed.
+/// The shards of a write that is not committed. Dropped, they are removed,
+/// unless they are held because the commit may have been sent.
 pub(crate) struct WrittenShards {
     cleanup: Option<Cleanup>,
     shards: Vec<(Target, ShardRef)>,
+    held: bool,
 }
 
 impl WrittenShards {
     /// Of a write that needs none.
     pub(crate) fn none() -> Self {
-        Self { cleanup: None, shards: Vec::new() }
+        Self { cleanup: None, shards: Vec::new(), held: false }
     }
 
     pub(crate) fn new(cleanup: Cleanup) -> Self {
-        Self { cleanup: Some(cleanup), shards: Vec::new() }
+        Self { cleanup: Some(cleanup), shards: Vec::new(), held: false }
     }
 
     /// A shard may come to be on a drive.
@@ -47,9 +49,15 @@ impl WrittenShards {
         self.shards.iter().map(|(target, _)| *target)
     }
 
-    /// The write is committed, or may be: its shards stay.
-    pub(crate) fn keep(mut self) {
-        self.shards.clear();
+    /// From now on the write may be committed, whatever becomes of the one who
+    /// waits for it: its shards stay.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The write was refused for certain: its shards go.
+    pub(crate) fn give_up(mut self) {
+        self.held = false;
     }
 }
 
@@ -57,6 +65,7 @@ impl Drop for WrittenShards {
     fn drop(&mut self) {
         let shards = std::mem::take(&mut self.shards);
         if let Some(cleanup) = &self.cleanup
+            && !self.held
             && !shards.is_empty()
             && cleanup.0.try_send(shards).is_err()
         {
@@ -67,16 +76,18 @@ impl Drop for WrittenShards {
 
 /// The background half: removes what was given up.
 pub(crate) struct CleanupTask {
-    given_up: mpsc::Receiver<Vec<(Target, ShardRef)>>,
+    given_up: tokio::sync::Mutex<mpsc::Receiver<Vec<(Target, ShardRef)>>>,
 }
 
 pub(crate) fn cleanup() -> (Cleanup, CleanupTask) {
     let (sender, given_up) = mpsc::channel(WAITING_MAX);
-    (Cleanup(sender), CleanupTask { given_up })
+    (Cleanup(sender), CleanupTask { given_up: given_up.into() })
 }
 
 impl CleanupTask {
-    pub(crate) async fn run(mut self, client: ShardClient) {
+    pub(crate) async fn run(&self, client: ShardClient) {
+        // One at a time: held for as long as the work goes on.
+        let mut given_up = self.given_up.lock().await;
         let mut again: Vec<(Instant, Vec<(Target, ShardRef)>)> = Vec::new();
         loop {
             let next_again = again.first().map(|(at, _)| *at);
@@ -92,7 +103,7 @@ impl CleanupTask {
                     let (_, shards) = again.remove(0);
                     remove(&client, shards).await;
                 }
-                shards = self.given_up.recv() => {
+                shards = given_up.recv() => {
                     let Some(shards) = shards else { return };
                     remove(&client, shards.clone()).await;
                     if again.len() < WAITING_MAX {
@@ -116,5 +127,34 @@ async fn remove(client: &ShardClient, shards: Vec<(Target, ShardRef)>) {
             // Not to try the next at once when the network is down.
             sleep(Duration::from_millis(10)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mucura_types::{DriveId, NodeId, StoreId};
+
+    fn written(cleanup: &Cleanup) -> WrittenShards {
+        let mut shards = WrittenShards::new(cleanup.clone());
+        let target = Target { drive: DriveId(1), node: NodeId(1), store: StoreId([1; 16]) };
+        shards.began(target, ChunkId::default(), 0);
+        shards
+    }
+
+    #[tokio::test]
+    async fn shards_go_when_a_write_is_dropped_but_never_once_its_commit_may_be_under_way() {
+        let (cleanup, task) = cleanup();
+        let mut given_up = task.given_up.lock().await;
+        drop(written(&cleanup));
+        assert_eq!(given_up.try_recv().map(|shards| shards.len()), Ok(1));
+        let mut held = written(&cleanup);
+        held.hold();
+        drop(held);
+        assert!(given_up.try_recv().is_err());
+        let mut refused = written(&cleanup);
+        refused.hold();
+        refused.give_up();
+        assert_eq!(given_up.try_recv().map(|shards| shards.len()), Ok(1));
     }
 }

@@ -14,9 +14,9 @@ use crate::topology::Target;
 
 /// Between two looks for garbage, unless told of some.
 const PERIOD: Duration = Duration::from_secs(2);
-/// Items looked at in one go. Those that wait for a drive to come back must
-/// not hold up the others.
-const ITEMS_MAX: usize = 4096;
+/// Items read in one go. Those that wait for a drive to come back are passed
+/// by, and do not hold up the others.
+const PAGE: usize = 256;
 /// A repeated Complete gets the same answer for this long.
 const TOMBSTONE: Duration = Duration::from_secs(24 * 3600);
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,17 +50,23 @@ impl Inner {
             GarbageClass::AtOnce => HybridTime(u64::MAX),
             _ => HybridTime(self.runtime.clock.now_ms().saturating_sub(age_ms) << 16),
         };
-        let items = self.read(move |view| garbage(view, class, before, ITEMS_MAX)).await?;
-        for item in items {
-            if self.remove_shards(item).await? {
-                let command = Command::ForgetGarbage { item };
-                let deadline = Instant::now() + PROPOSE_TIMEOUT;
-                if self.gateway.repeatable(command, deadline).await? == Reply::More {
-                    self.garbage_found.notify_one();
+        let mut after = None;
+        loop {
+            let items = self.read(move |view| garbage(view, class, after, before, PAGE)).await?;
+            for item in &items {
+                if self.remove_shards(*item).await? {
+                    let command = Command::ForgetGarbage { item: *item };
+                    let deadline = Instant::now() + PROPOSE_TIMEOUT;
+                    if self.gateway.repeatable(command, deadline).await? == Reply::More {
+                        self.garbage_found.notify_one();
+                    }
                 }
             }
+            match items.last() {
+                Some(last) if items.len() == PAGE => after = Some(*last),
+                _ => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// Removes the shards of an item; whether all are gone.

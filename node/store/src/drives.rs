@@ -167,7 +167,8 @@ impl Inner {
             tracing::info!(%error, "close the drive that is replaced");
         }
         let path = dir.display().to_string();
-        let command = Command::ReplaceDrive { drive: request.drive, store: identity.store, path };
+        let replaces = record.store;
+        let command = Command::ReplaceDrive { drive: request.drive, replaces, store: identity.store, path };
         self.gateway.repeatable(command, Instant::now() + PROPOSE_TIMEOUT).await?;
         self.open_drive(&dir, &identity).await
     }

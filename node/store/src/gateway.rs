@@ -20,8 +20,17 @@ pub(crate) struct Gateway {
     consensus: Consensus,
     current: Mutex<Option<Arc<Session>>>,
     /// One opening at a time.
-    opening: tokio::sync::Mutex<()>,
+    opening: tokio::sync::Mutex<Opening>,
     entropy: Arc<dyn Entropy>,
+}
+
+/// How the opening of a session stands.
+enum Opening {
+    /// None is under way. The first of a process takes over from the process
+    /// before: what that left behind will never be committed.
+    Idle { first: bool },
+    /// One was sent and not answered yet.
+    Begun { nonce: [u8; 16], takes_over: bool },
 }
 
 /// One life of the gateway: what it writes under it is safe from collection
@@ -81,7 +90,13 @@ impl Drop for OpenNumber<'_> {
 
 impl Gateway {
     pub(crate) fn new(node: NodeId, consensus: Consensus, entropy: Arc<dyn Entropy>) -> Self {
-        Self { node, consensus, current: Mutex::default(), opening: tokio::sync::Mutex::default(), entropy }
+        Self {
+            node,
+            consensus,
+            current: Mutex::default(),
+            opening: Opening::Idle { first: true }.into(),
+            entropy,
+        }
     }
 
     /// The session for a write that begins; opened if there is none.
@@ -89,17 +104,27 @@ impl Gateway {
         if let Some(session) = self.current() {
             return Ok(session);
         }
-        let _one = tokio::time::timeout_at(deadline, self.opening.lock())
+        let mut opening = tokio::time::timeout_at(deadline, self.opening.lock())
             .await
             .map_err(|_| StoreError::unavailable("no session could be opened in time"))?;
         if let Some(session) = self.current() {
             return Ok(session);
         }
-        let mut nonce = [0; 16];
-        self.entropy.fill(&mut nonce).map_err(StoreError::internal)?;
-        let command = Command::OpenSession { node: self.node, nonce, takes_over: true };
+        // The same nonce until it is answered: a try that comes late must not
+        // open another.
+        let (nonce, takes_over) = match *opening {
+            Opening::Begun { nonce, takes_over } => (nonce, takes_over),
+            Opening::Idle { first } => {
+                let mut nonce = [0; 16];
+                self.entropy.fill(&mut nonce).map_err(StoreError::internal)?;
+                *opening = Opening::Begun { nonce, takes_over: first };
+                (nonce, first)
+            }
+        };
+        let command = Command::OpenSession { node: self.node, nonce, takes_over };
         match self.repeatable(command, deadline).await? {
             Reply::Session(id) => {
+                *opening = Opening::Idle { first: false };
                 let session = Arc::new(Session::new(id));
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
                 Ok(session)
@@ -132,10 +157,20 @@ impl Gateway {
     /// Ends the session in an orderly way: what it left uncommitted is garbage.
     pub(crate) async fn close(&self, deadline: Instant) -> Result<(), StoreError> {
         let session = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(session) = session {
-            self.repeatable(Command::EndSession { session: session.id }, deadline).await?;
+        match session {
+            Some(session) => self.end(&session, deadline).await,
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Ends a session that nothing is under way in any more.
+    pub(crate) async fn end(&self, session: &Session, deadline: Instant) -> Result<(), StoreError> {
+        self.repeatable(Command::EndSession { session: session.id }, deadline).await.map(|_| ())
+    }
+
+    /// Begins no more writes in a session.
+    pub(crate) fn retire(&self, session: &Arc<Session>) {
+        self.forget(session);
     }
 
     async fn propose(&self, envelope: Envelope, deadline: Instant) -> Result<Outcome, StoreError> {

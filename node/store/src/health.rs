@@ -1,17 +1,16 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mucura_types::{DriveId, NodeId};
 use tokio::time::Instant;
 
-use crate::shards::{DriveHealth, DriveServiceState};
+use crate::shards::{DriveHealth, DriveServiceState, ShardFault};
 use crate::topology::{Target, Topology};
 
 /// A report older than this says nothing.
 const STALE: Duration = Duration::from_secs(5);
-/// A drive that just failed a write is passed over for so long, or until its
-/// node reports anew.
+/// A drive that just failed a write is passed over for so long.
 const SUSPECT: Duration = Duration::from_secs(2);
 
 /// What this node believes of all drives of the site. Only a hint: whoever is
@@ -28,23 +27,53 @@ struct Entry {
 }
 
 impl HealthBoard {
-    /// Takes in what a node said of its drives just now; what it no longer
-    /// names is forgotten.
+    /// Takes in what a node said of its drives just now. A drive that it did
+    /// not name keeps its last report until that is stale.
     pub(crate) fn heard(&self, node: NodeId, drives: Vec<DriveHealth>) {
         let now = Instant::now();
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        board.retain(|_, entry| entry.node != node);
+        let mut board = self.board();
         for health in drives {
-            board.insert(health.drive, Entry { node, heard: now, suspect_until: None, health });
+            let suspect_until = board.get(&health.drive).and_then(|entry| entry.suspect_until);
+            board.insert(health.drive, Entry { node, heard: now, suspect_until, health });
         }
     }
 
-    /// A drive did not take a shard, or its node did not answer.
+    /// A node cannot be reached: nothing is known of its drives.
+    pub(crate) fn lost(&self, node: NodeId) {
+        self.board().retain(|_, entry| entry.node != node);
+    }
+
+    /// A drive did not take a shard.
     pub(crate) fn suspect(&self, drive: DriveId) {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = board.get_mut(&drive) {
+        if let Some(entry) = self.board().get_mut(&drive) {
             entry.suspect_until = Some(Instant::now() + SUSPECT);
         }
+    }
+
+    /// A node did not answer: none of its drives will.
+    pub(crate) fn suspect_node(&self, node: NodeId) {
+        let until = Instant::now() + SUSPECT;
+        for entry in self.board().values_mut().filter(|entry| entry.node == node) {
+            entry.suspect_until = Some(until);
+        }
+    }
+
+    /// Takes note of how a drive failed.
+    pub(crate) fn blame(&self, target: Target, fault: ShardFault) {
+        match fault {
+            ShardFault::Unreachable => self.suspect_node(target.node),
+            ShardFault::Failed | ShardFault::NoSpace | ShardFault::WrongDrive => self.suspect(target.drive),
+            // The drive is well: it has much to do, or the shard is at fault.
+            ShardFault::Busy
+            | ShardFault::NotFound
+            | ShardFault::Corrupt
+            | ShardFault::Exists
+            | ShardFault::Malformed => {}
+        }
+    }
+
+    fn board(&self) -> MutexGuard<'_, BTreeMap<DriveId, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether shards should be sent to a drive.
@@ -59,14 +88,14 @@ impl HealthBoard {
 
     /// The latest report of a drive, if it is not stale.
     pub(crate) fn health(&self, target: Target) -> Option<DriveHealth> {
-        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let board = self.board();
         let entry = board.get(&target.drive)?;
         (entry.heard.elapsed() < STALE && entry.health.store == target.store).then(|| entry.health.clone())
     }
 
     fn state(&self, target: Target) -> Option<DriveServiceState> {
         let suspect = {
-            let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let board = self.board();
             board.get(&target.drive).and_then(|entry| entry.suspect_until)
         };
         match suspect {
@@ -153,7 +182,7 @@ mod tests {
         let (topology, board) = site();
         let mapped = [DriveId(1), DriveId(3), DriveId(5)];
         assert_eq!(drives(&board.choose(&topology, &mapped)), [Some(1), Some(3), Some(5)]);
-        board.heard(NodeId(3), vec![]);
+        board.lost(NodeId(3));
         let chosen = drives(&board.choose(&topology, &mapped));
         assert!(chosen == [Some(1), Some(3), Some(2)] || chosen == [Some(1), Some(3), Some(4)], "{chosen:?}");
         board.suspect(DriveId(1));

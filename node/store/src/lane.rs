@@ -14,8 +14,9 @@ use crate::topology::Target;
 const CELLS_WAITING: usize = 2;
 /// How long a drive may take for one cell before it counts as failed.
 const CELL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a drive may take to make a shard durable.
-const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a drive may take to make a shard durable. Disks that have much to
+/// write are slow, not broken; a node that is gone is noticed sooner.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one shard may take from its first cell to its last: as long as a
 /// client may take to send a chunk.
 const SHARD_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -148,7 +148,10 @@ impl Inner {
         stored: StoredBody,
         command: impl Fn(Written) -> Command,
     ) -> Result<Reply, StoreError> {
-        let StoredBody { mut written, shards, .. } = stored;
+        let StoredBody { mut written, mut shards, session: _session, .. } = stored;
+        // Whoever waits for this may go away at any await: from here on only a
+        // clear refusal may take the shards away.
+        shards.hold();
         let deadline = Instant::now() + COMMIT_TIMEOUT;
         let mut epochs = 0;
         let result = loop {
@@ -159,7 +162,10 @@ impl Inner {
             epochs += 1;
             // Drives were added or replaced meanwhile. If none of those that
             // were written to is another now, the write stands.
-            let topology = self.topology().await?;
+            let topology = match self.topology().await {
+                Ok(topology) => topology,
+                Err(error) => break Err(error),
+            };
             let sound = shards.targets().all(|target| topology.target(target.drive) == Some(target));
             match &mut written {
                 Written::Chunks { epoch, .. } if sound && epochs < EPOCHS_MAX => *epoch = topology.epoch,
@@ -167,9 +173,14 @@ impl Inner {
             }
         };
         match &result {
-            // It may have been committed: what is there must stay.
-            Ok(_) | Err(StoreError::TimedOut) => shards.keep(),
-            Err(_) => drop(shards),
+            // Answered so although an earlier attempt may have gone through.
+            Err(StoreError::Rejected(
+                Rejection::SessionEnded | Rejection::WriteSessionEnded | Rejection::SequenceForgotten,
+            )) => {}
+            Err(StoreError::Rejected(_) | StoreError::Unavailable { .. } | StoreError::Busy) => {
+                shards.give_up()
+            }
+            Ok(_) | Err(_) => {}
         }
         result
     }

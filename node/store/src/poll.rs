@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use mucura_mesh::CallError;
 use mucura_types::NodeId;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -36,14 +37,16 @@ impl Inner {
     async fn poll_node(&self, node: NodeId) {
         let deadline = Instant::now() + TIMEOUT;
         let answer = self.mesh.call(node, Method::Health as u16, Vec::new().into(), deadline).await;
-        match answer
-            .map_err(|e| e.to_string())
-            .and_then(|b| decode::<Vec<DriveHealth>>(&b).map_err(|e| e.to_string()))
-        {
-            Ok(drives) => self.health.heard(node, drives),
+        match answer {
+            Ok(bytes) => match decode::<Vec<DriveHealth>>(&bytes) {
+                Ok(drives) => self.health.heard(node, drives),
+                Err(fault) => tracing::warn!(%node, %fault, "ask a node after its drives"),
+            },
+            // It may just have much to do: the last report stands for a while.
+            Err(CallError::Timeout | CallError::Busy) => {}
             Err(error) => {
-                tracing::debug!(%node, error, "ask a node after its drives");
-                self.health.heard(node, Vec::new());
+                tracing::debug!(%node, %error, "ask a node after its drives");
+                self.health.lost(node);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use mucura_metadata::{Body, ExecuteError, View, chunk, parts_of_upload};
 use mucura_types::{CHUNK_BYTES_MAX, ChunkId, WriteId};
@@ -83,7 +84,13 @@ impl Inner {
             .buffered(READ_AHEAD)
             .map_ok(|pieces| stream::iter(pieces.into_iter().map(Ok)))
             .try_flatten();
-        Ok(Box::pin(stream))
+        // The first bytes before the answer: what cannot be read must be told
+        // by a status, not by an answer that breaks off.
+        let mut stream = Box::pin(stream);
+        Ok(match stream.next().await.transpose()? {
+            Some(first) => Box::pin(stream::iter([Ok(first)]).chain(stream)),
+            None => stream,
+        })
     }
 
     async fn take_step(self: &Arc<Self>, step: Step) -> Result<Vec<Bytes>, StoreError> {
@@ -97,15 +104,31 @@ impl Inner {
                     None => Err(StoreError::internal("an inline body is shorter than its record says")),
                 }
             }
-            Step::Stripe { place, range } => {
-                let pieces = place.layout.pieces(range);
-                let reads = pieces.map(|piece| {
-                    let (inner, place) = (self.clone(), place.clone());
-                    async move { inner.read_piece(&place, usize::from(piece.position), piece.in_shard).await }
-                });
-                futures_util::future::try_join_all(reads).await
-            }
+            Step::Stripe { place, range } => match self.read_stripe(&place, range.clone()).await {
+                // Shards may have been brought home since the place was looked
+                // up: once more, from where they are now.
+                Err(StoreError::NotEnoughShards { available, needed }) => {
+                    match self.chunk_record(place.chunk).await? {
+                        Some((topology, record)) => {
+                            let place = ChunkPlace::new(place.chunk, &record, &topology)?;
+                            self.read_stripe(&place, range).await
+                        }
+                        None => Err(StoreError::NotEnoughShards { available, needed }),
+                    }
+                }
+                other => other,
+            },
         }
+    }
+
+    async fn read_stripe(
+        self: &Arc<Self>,
+        place: &ChunkPlace,
+        range: Range<u64>,
+    ) -> Result<Vec<Bytes>, StoreError> {
+        let pieces = place.layout.pieces(range);
+        let reads = pieces.map(|piece| self.read_piece(place, usize::from(piece.position), piece.in_shard));
+        try_join_all(reads).await
     }
 
     /// A range of a data shard: from the drive that holds it, or, if that does
@@ -117,35 +140,48 @@ impl Inner {
         range: Range<u64>,
     ) -> Result<Bytes, StoreError> {
         let Some(target) = place.targets.get(position).copied().flatten() else {
-            return self.recover(place, position, range, None).await;
+            return self.recover_piece(place, position, range).await;
         };
         let shard =
             ShardRef { chunk: place.chunk, position: u8::try_from(position).map_err(StoreError::internal)? };
-        let direct = self.shards.read(target, shard, range.clone(), Instant::now() + READ_TIMEOUT);
+        let deadline = Instant::now() + READ_TIMEOUT;
+        let direct = self.shards.read(target, shard, range.clone(), &self.pools.reads, deadline);
         if !self.health.readable(target) {
             // It may be back before anyone has heard: a last resort.
-            return match self.recover(place, position, range, None).await {
-                Err(StoreError::NotEnoughShards { available, needed }) => {
-                    direct.await.map_err(|_| StoreError::NotEnoughShards { available, needed })
-                }
+            return match self.recover_piece(place, position, range).await {
+                Err(error @ StoreError::NotEnoughShards { .. }) => direct.await.map_err(|_| error),
                 other => other,
             };
         }
         tokio::pin!(direct);
         match timeout(SLOW, &mut direct).await {
             Ok(Ok(bytes)) => Ok(bytes),
+            // All memory is in use: to read k others would take more of it.
+            Ok(Err(ShardFault::Busy)) => Err(StoreError::Busy),
             Ok(Err(fault)) => {
-                if matches!(fault, ShardFault::Unreachable | ShardFault::Failed) {
-                    self.health.suspect(target.drive);
-                }
+                self.health.blame(target, fault);
                 tracing::debug!(chunk = %place.chunk, position, drive = %target.drive, %fault, "read a shard; parity stands in");
-                self.recover(place, position, range, None).await
+                self.recover_piece(place, position, range).await
             }
-            Err(_) => match self.recover(place, position, range, None).await {
+            Err(_) => match self.recover_piece(place, position, range).await {
                 Ok(bytes) => Ok(bytes),
                 Err(error) => direct.await.map_err(|_| error),
             },
         }
+    }
+
+    /// A recovered range, in memory that a slow client may hold on to.
+    async fn recover_piece(
+        self: &Arc<Self>,
+        place: &ChunkPlace,
+        position: usize,
+        range: Range<u64>,
+    ) -> Result<Bytes, StoreError> {
+        let recovered = Box::pin(self.recover(place, position, range, None)).await?;
+        let memory = self.pools.reads.acquire(recovered.len(), Instant::now() + READ_TIMEOUT).await;
+        let mut memory = memory.map_err(|_| StoreError::Busy)?;
+        memory.copy_from_slice(&recovered);
+        Ok(memory.freeze())
     }
 }
 

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,15 +7,17 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use mucura_chunks::{ChunkLayout, ErasureCode, ShardHeader};
 use mucura_metadata::ChunkRecord;
 use mucura_types::ChunkId;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::error::StoreError;
-use crate::shards::ShardRef;
+use crate::shards::{ShardFault, ShardRef};
 use crate::store::Inner;
 use crate::topology::{Target, Topology};
 
 /// How long one cell of a shard may take to be read.
 const CELL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a recovery waits for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long one shard may take to be rebuilt.
 const SHARD_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -62,56 +65,60 @@ impl Inner {
         self: &Arc<Self>,
         place: &ChunkPlace,
         wanted: usize,
-        range: std::ops::Range<u64>,
+        range: Range<u64>,
         except: Option<Target>,
     ) -> Result<Bytes, StoreError> {
         let profile = place.layout.profile();
-        let mut candidates: Vec<(usize, Target)> = (0..)
-            .zip(&place.targets)
-            .filter_map(|(position, target)| target.map(|target| (position, target)))
-            .filter(|(position, target)| Some(*target) != except && (*position != wanted || except.is_some()))
-            .collect();
-        // The shard itself first, where it is kept elsewhere; then those that
-        // can be read, the own ones before others; the last come out first.
-        candidates.sort_by_key(|(position, target)| {
-            let readable = self.health.readable(*target);
-            (*position == wanted && readable, readable, target.node == self.config.node, *position)
+        let turn = timeout(TURN_TIMEOUT, self.pools.recoveries.acquire()).await;
+        let _turn = turn.map_err(|_| StoreError::Busy)?.map_err(StoreError::internal)?;
+        let all = (0..).zip(&place.targets).filter_map(|(p, target)| target.map(|target| (p, target)));
+        let all = all.filter(|(_, target)| Some(*target) != except);
+        let (copies, mut others): (Vec<_>, Vec<_>) = all.partition(|(position, _)| *position == wanted);
+        // A copy of the shard itself is worth k others.
+        for copy in copies.into_iter().filter(|(_, target)| except.is_some() && self.health.readable(*target))
+        {
+            if let (_, _, Ok(bytes)) = self.read_cell(place, copy, range.clone()).await {
+                return Ok(bytes);
+            }
+        }
+        // Those that can be read before others, the own ones first of them; the
+        // last come out first.
+        others.sort_by_key(|(position, target)| {
+            (self.health.readable(*target), target.node == self.config.node, *position)
         });
         let mut reads = FuturesUnordered::new();
         let mut got: Vec<(usize, Bytes)> = Vec::new();
-        let read = |(position, target): (usize, Target)| {
-            let (inner, chunk, range) = (self.clone(), place.chunk, range.clone());
-            async move {
-                let shard = ShardRef { chunk, position: u8::try_from(position).unwrap_or(u8::MAX) };
-                let deadline = Instant::now() + CELL_TIMEOUT;
-                (position, target, inner.shards.read(target, shard, range, deadline).await)
-            }
-        };
-        loop {
-            // One copy of the shard itself is worth k others.
-            let needed = match candidates.last() {
-                Some((position, _)) if *position == wanted => 1,
-                _ => profile.data(),
-            };
-            while got.len() + reads.len() < needed
-                && let Some(candidate) = candidates.pop()
+        while got.len() < profile.data() {
+            while got.len() + reads.len() < profile.data()
+                && let Some(other) = others.pop()
             {
-                reads.push(read(candidate));
+                reads.push(self.read_cell(place, other, range.clone()));
             }
             match reads.next().await {
-                Some((position, _, Ok(bytes))) if position == wanted => return Ok(bytes),
                 Some((position, _, Ok(bytes))) => got.push((position, bytes)),
                 Some((position, target, Err(fault))) => {
+                    self.health.blame(target, fault);
                     tracing::debug!(chunk = %place.chunk, position, drive = %target.drive, %fault, "read for recovery");
                 }
                 None => {
                     return Err(StoreError::NotEnoughShards { available: got.len(), needed: profile.data() });
                 }
             }
-            if got.len() == profile.data() {
-                return self.compute(place, wanted, got).await;
-            }
         }
+        drop(reads);
+        self.compute(place, wanted, got).await
+    }
+
+    /// A range of one shard of a chunk, for a recovery.
+    async fn read_cell(
+        &self,
+        place: &ChunkPlace,
+        (position, target): (usize, Target),
+        range: Range<u64>,
+    ) -> (usize, Target, Result<Bytes, ShardFault>) {
+        let shard = ShardRef { chunk: place.chunk, position: u8::try_from(position).unwrap_or(u8::MAX) };
+        let deadline = Instant::now() + CELL_TIMEOUT;
+        (position, target, self.shards.read(target, shard, range, &self.pools.recovery, deadline).await)
     }
 
     async fn compute(
@@ -122,7 +129,7 @@ impl Inner {
     ) -> Result<Bytes, StoreError> {
         let profile = place.layout.profile();
         let len = got.first().map_or(0, |(_, bytes)| bytes.len());
-        let memory = self.pool.acquire(len, Instant::now() + CELL_TIMEOUT).await;
+        let memory = self.pools.recovery.acquire(len, Instant::now() + CELL_TIMEOUT).await;
         let mut memory = memory.map_err(|_| StoreError::Busy)?;
         let compute = move || {
             let code = ErasureCode::new(profile)?;

@@ -2,15 +2,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use mucura_chunks::{Drive, DriveState, ShardHeader};
 use mucura_metadata::{ChunkRecord, Command, chunk, chunks_at_risk, sessions};
 use mucura_types::{ChunkId, SessionId};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::background::rung;
 use crate::error::StoreError;
 use crate::rebuild::ChunkPlace;
-use crate::shards::{DriveRef, ShardFault, ShardRef};
+use crate::shards::{DriveAudit, DriveRef, ShardFault, ShardRef};
 use crate::store::Inner;
 use crate::topology::{Target, Topology};
 
@@ -20,8 +22,13 @@ const PERIOD: Duration = Duration::from_secs(2);
 const AUDIT_PERIOD: Duration = Duration::from_secs(600);
 /// Chunks at risk that are read in one go.
 const PAGE: usize = 256;
-/// Repairs in a row that may fail before the rest waits for the next look.
-const FAILURES_MAX: usize = 8;
+/// Shards of a drive that are rebuilt at once.
+const AT_ONCE: usize = 4;
+/// Failed repairs of one look that are told one by one.
+const TOLD_MAX: usize = 8;
+/// The longest rest after a look in which repairs failed.
+const REST_MAX: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -36,20 +43,21 @@ impl Inner {
             // A session that has ended leaves shards that nobody will commit.
             if let Ok(now) = self.read(|view| Ok(sessions(view)?.into_keys().collect::<BTreeSet<_>>())).await
             {
-                if !live.is_subset(&now) || audited.elapsed() > AUDIT_PERIOD {
+                if live != now || audited.elapsed() > AUDIT_PERIOD {
                     self.reopen_audits();
                     audited = Instant::now();
                 }
                 live = now;
             }
-            for drive in self.keeper.drives() {
-                if drive.state() != DriveState::Online {
-                    continue;
-                }
-                if let Err(error) = self.repair_drive(&drive).await {
-                    tracing::info!(drive = %drive.identity().drive, %error, "repair; tried again soon");
-                }
-            }
+            // Every drive by itself: one that is slow must not keep the others.
+            let failed = join_all(self.keeper.drives().into_iter().map(|drive| {
+                let inner = self.clone();
+                async move { inner.repair_drive(&drive).await }
+            }))
+            .await;
+            // What cannot be mended now is not tried over and over at once.
+            let failed = u32::try_from(failed.into_iter().sum::<usize>()).unwrap_or(u32::MAX);
+            sleep(PERIOD.saturating_mul(failed).min(REST_MAX)).await;
         }
     }
 
@@ -59,8 +67,13 @@ impl Inner {
         }
     }
 
-    async fn repair_drive(self: &Arc<Self>, drive: &Drive) -> Result<(), StoreError> {
+    /// Looks after a drive once; gives how many repairs failed.
+    async fn repair_drive(self: &Arc<Self>, drive: &Drive) -> usize {
         let id = drive.identity().drive;
+        // A full drive is still compared and cleaned.
+        if matches!(drive.state(), DriveState::Failed { .. }) {
+            return 0;
+        }
         let reports = drive.take_reports();
         self.keeper.with_audit(id, |audit| {
             audit.due |= reports.lost > 0;
@@ -69,38 +82,70 @@ impl Inner {
         for report in &reports.reports {
             tracing::warn!(drive = %id, shard = %report.shard, kind = ?report.kind, "a shard was lost; it will be rebuilt if it is needed");
         }
-        if self
-            .keeper
-            .with_audit(id, |audit| std::mem::take(&mut audit.due) || !audit.complete)
-            .unwrap_or(false)
-        {
-            let started = Instant::now();
-            let found = self.audit_drive(drive).await?;
-            let seconds = started.elapsed().as_secs_f64();
-            tracing::info!(drive = %id, missing = found.missing, removed = found.removed, seconds, "drive compared with the metadata");
+        let mut failed = 0;
+        for result in [
+            self.audit_if_due(drive).await.map(|()| 0),
+            self.repair_missing(drive).await,
+            self.bring_home(drive).await,
+        ] {
+            failed += result.unwrap_or_else(|error| {
+                tracing::info!(drive = %id, %error, "repair; tried again soon");
+                1
+            });
         }
-        self.repair_missing(drive).await?;
-        self.bring_home(drive).await
+        failed
     }
 
-    /// Rebuilds the shards that are known to be missing.
-    async fn repair_missing(self: &Arc<Self>, drive: &Drive) -> Result<(), StoreError> {
+    async fn audit_if_due(self: &Arc<Self>, drive: &Drive) -> Result<(), StoreError> {
+        let id = drive.identity().drive;
+        let due = |audit: &mut DriveAudit| std::mem::take(&mut audit.due) || !audit.complete;
+        if !self.keeper.with_audit(id, due).unwrap_or(false) {
+            return Ok(());
+        }
+        let started = Instant::now();
+        match self.audit_drive(drive).await {
+            Ok(found) => {
+                let seconds = started.elapsed().as_secs_f64();
+                tracing::info!(drive = %id, missing = found.missing, removed = found.removed, seconds, "drive compared with the metadata");
+                Ok(())
+            }
+            Err(error) => {
+                self.keeper.with_audit(id, |audit| audit.due = true);
+                Err(error)
+            }
+        }
+    }
+
+    /// Rebuilds the shards that are known to be missing; gives how many could
+    /// not be.
+    async fn repair_missing(self: &Arc<Self>, drive: &Drive) -> Result<usize, StoreError> {
         let id = drive.identity().drive;
         let missing = self.keeper.with_audit(id, |audit| audit.missing.clone()).unwrap_or_default();
-        let mut failures = 0;
-        for shard in missing {
-            match self.repair_shard(drive, shard).await {
+        if missing.is_empty() {
+            return Ok(0);
+        }
+        // Rows that lag would make it look as if nobody needed the shard.
+        self.consensus.linearize(READ_TIMEOUT).await.map_err(StoreError::unavailable)?;
+        let repairs = stream::iter(missing).map(|shard| {
+            let (inner, drive) = (self.clone(), drive.clone());
+            async move { (shard, inner.repair_shard(&drive, shard).await) }
+        });
+        let mut repairs = repairs.buffer_unordered(AT_ONCE);
+        let mut failed = 0;
+        while let Some((shard, result)) = repairs.next().await {
+            match result {
                 Ok(()) => {
                     self.keeper.with_audit(id, |audit| audit.missing.remove(&shard));
                 }
-                Err(error) if failures < FAILURES_MAX => {
-                    failures += 1;
-                    tracing::info!(drive = %id, shard = ?shard, %error, "rebuild a shard; tried again soon");
+                Err(error) => {
+                    failed += 1;
+                    if failed <= TOLD_MAX {
+                        tracing::info!(drive = %id, shard = ?shard, %error, "rebuild a shard; tried again soon");
+                    }
                 }
-                Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     /// Rebuilds a shard on the drive if the metadata says that it is there.
@@ -118,9 +163,9 @@ impl Inner {
 
     /// Brings shards that belong on this drive, and are elsewhere or nowhere,
     /// to it; then the record says so.
-    async fn bring_home(self: &Arc<Self>, drive: &Drive) -> Result<(), StoreError> {
+    async fn bring_home(self: &Arc<Self>, drive: &Drive) -> Result<usize, StoreError> {
         let target = self.own_target(drive);
-        let (mut after, mut failures) = (None, 0);
+        let (mut after, mut failed) = (None, 0);
         loop {
             let inner = self.clone();
             let (topology, page) = self
@@ -144,17 +189,18 @@ impl Inner {
                     let at = exception.at.and_then(|drive| topology.target(drive));
                     match self.bring_one_home(&topology, shard, record, target, at).await {
                         Ok(()) => {}
-                        Err(error) if failures < FAILURES_MAX => {
-                            failures += 1;
-                            tracing::info!(shard = ?shard, %error, "bring a shard home; tried again soon");
+                        Err(error) => {
+                            failed += 1;
+                            if failed <= TOLD_MAX {
+                                tracing::info!(shard = ?shard, %error, "bring a shard home; tried again soon");
+                            }
                         }
-                        Err(error) => return Err(error),
                     }
                 }
             }
             match page.last() {
                 Some((chunk, _)) if page.len() == PAGE => after = Some(*chunk),
-                _ => return Ok(()),
+                _ => return Ok(failed),
             }
         }
     }

@@ -26,28 +26,27 @@ impl Inner {
     /// Reads and verifies every shard of this node once in the configured
     /// time: what is never read must not rot unseen.
     pub(crate) async fn scrub_drives(self: Arc<Self>) {
+        let mut asked = false;
         loop {
             let started = Instant::now();
             let shards = self.shards_held().await;
             let period = self.config.scrub_period;
             let pause =
                 period.checked_div(u32::try_from(shards).unwrap_or(u32::MAX)).unwrap_or(period).min(WAIT_MAX);
-            let mut hurry = false;
+            let mut hurry = asked;
             for drive in self.keeper.drives() {
                 self.scrub_drive(&drive, pause, &mut hurry).await;
             }
             if hurry {
                 tracing::info!(seconds = started.elapsed().as_secs_f64(), "scrub finished");
             }
-            if !hurry && timeout(pause, self.scrub_now.notified()).await.is_ok() {
-                self.scrub_now.notify_one();
-            }
+            asked = timeout(pause, self.scrub_now.notified()).await.is_ok();
         }
     }
 
     async fn scrub_drive(&self, drive: &Drive, pause: Duration, hurry: &mut bool) {
         let mut after = None;
-        while drive.state() == DriveState::Online {
+        while !matches!(drive.state(), DriveState::Failed { .. }) {
             let Ok(page) = drive.list(after, PAGE).await else { return };
             for shard in page.shards {
                 if !*hurry {

@@ -5,6 +5,6 @@ mod keeper;
 mod protocol;
 
 pub(crate) use client::ShardClient;
-pub(crate) use keeper::Keeper;
+pub(crate) use keeper::{DriveAudit, Keeper};
 pub use protocol::{DriveHealth, DriveServiceState};
 pub(crate) use protocol::{DriveRef, METHODS, Method, ShardFault, ShardRef, decode, encode};

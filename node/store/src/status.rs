@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mucura_mesh::PeerState;
@@ -118,7 +119,7 @@ impl Store {
             })
             .collect();
         let missing: u64 = drives.iter().filter_map(|drive| drive.health.as_ref()).map(|h| h.missing).sum();
-        let stripes_at_risk = inner.count_at_risk(&down).await?.saturating_add(missing);
+        let stripes_at_risk = inner.at_risk(down).await?.saturating_add(missing);
         let raft = futures_util::future::join_all(known.keys().map(|node| inner.raft_status(*node))).await;
         let nodes = known
             .into_iter()
@@ -148,9 +149,14 @@ impl Store {
         })
     }
 
+    /// How this node's own drives are. Cheap, unlike the status of the site.
+    pub async fn own_drives(&self) -> Vec<DriveHealth> {
+        self.inner().keeper.health().await
+    }
+
     /// Bytes of body memory in use, and that may be.
     pub fn buffers(&self) -> (usize, usize) {
-        (self.inner().pool.used(), self.inner().pool.budget())
+        (self.inner().pools.used(), self.inner().pools.budget())
     }
 
     /// The nodes that this one is connected with.
@@ -159,7 +165,31 @@ impl Store {
     }
 }
 
+/// A count of chunks at risk, and what it took.
+pub(crate) struct AtRisk {
+    counted: Instant,
+    took: Duration,
+    down: BTreeSet<DriveId>,
+    chunks: u64,
+}
+
 impl Inner {
+    /// Chunks at risk with these drives down. Counting takes time in a site of
+    /// many chunks: a count stands for ten times as long as it took.
+    async fn at_risk(self: &Arc<Self>, down: BTreeSet<DriveId>) -> Result<u64, StoreError> {
+        let mut last = self.at_risk.lock().await;
+        if let Some(last) = &*last
+            && last.down == down
+            && last.counted.elapsed() < last.took.saturating_mul(10)
+        {
+            return Ok(last.chunks);
+        }
+        let begun = Instant::now();
+        let chunks = self.count_at_risk(&down).await?;
+        *last = Some(AtRisk { counted: Instant::now(), took: begun.elapsed(), down, chunks });
+        Ok(chunks)
+    }
+
     async fn raft_status(&self, node: NodeId) -> Option<RaftStatus> {
         if node == self.config.node {
             return Some(self.own_raft_status().await);

@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,10 @@ use crate::cleanup::{Cleanup, cleanup};
 use crate::error::StoreError;
 use crate::gateway::Gateway;
 use crate::health::HealthBoard;
+use crate::pools::Pools;
 use crate::sealed::SiteKey;
 use crate::shards::{Keeper, METHODS, Method, ShardClient, decode, encode};
+use crate::status::AtRisk;
 use crate::topology::{Topology, TopologyCache};
 
 /// How long a peer may take over a range of a shard.
@@ -61,7 +64,9 @@ pub(crate) struct Inner {
     pub(crate) mesh: Mesh,
     pub(crate) site_key: SiteKey,
     pub(crate) gateway: Gateway,
-    pub(crate) pool: BufferPool,
+    pub(crate) pools: Pools,
+    /// The last count of chunks at risk.
+    pub(crate) at_risk: tokio::sync::Mutex<Option<AtRisk>>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) shards: ShardClient,
     pub(crate) health: HealthBoard,
@@ -87,9 +92,12 @@ impl Store {
         mesh: Mesh,
         site_key: SiteKey,
     ) -> Result<Self, StoreError> {
-        let pool = BufferPool::new(config.gateway_buffer_bytes);
+        // Three pools, so that nobody waits for memory that is held by those
+        // who wait for him: an upload that copies waits for reads, a read waits
+        // for recovery, recovery waits for nobody.
+        let pools = Pools::new(config.gateway_buffer_bytes);
         let keeper = Arc::new(Keeper::new(BufferPool::new(config.keeper_buffer_bytes)));
-        let shards = ShardClient::new(config.node, keeper.clone(), mesh.clone(), pool.clone());
+        let shards = ShardClient::new(config.node, keeper.clone(), mesh.clone());
         let (cleanup, cleanup_task) = cleanup();
         let inner = Arc::new(Inner {
             gateway: Gateway::new(config.node, consensus.clone(), runtime.entropy.clone()),
@@ -98,7 +106,8 @@ impl Store {
             consensus,
             mesh,
             site_key,
-            pool,
+            pools,
+            at_risk: tokio::sync::Mutex::default(),
             keeper,
             shards,
             health: HealthBoard::default(),
@@ -108,14 +117,18 @@ impl Store {
             scrub_now: Notify::new(),
             background: Background::default(),
         });
-        let background = &inner.background;
-        background.spawn("clean up", cleanup_task.run(inner.shards.clone()));
-        background.spawn("serve drives", inner.clone().serve_drives());
-        background.spawn("poll drives", inner.clone().poll_drives());
-        background.spawn("plan placement", inner.clone().plan_placement());
-        background.spawn("repair", inner.clone().repair_drives());
-        background.spawn("scrub", inner.clone().scrub_drives());
-        background.spawn("collect garbage", inner.clone().collect_garbage());
+        inner.spawn("serve drives", Inner::serve_drives);
+        inner.spawn("poll drives", Inner::poll_drives);
+        inner.spawn("keep session", Inner::keep_session);
+        inner.spawn("plan placement", Inner::plan_placement);
+        inner.spawn("repair", Inner::repair_drives);
+        inner.spawn("scrub", Inner::scrub_drives);
+        inner.spawn("collect garbage", Inner::collect_garbage);
+        let (task, shards) = (Arc::new(cleanup_task), inner.shards.clone());
+        inner.background.spawn("clean up", move || {
+            let (task, shards) = (task.clone(), shards.clone());
+            async move { task.run(shards).await }
+        });
         Ok(Self(inner))
     }
 
@@ -146,6 +159,14 @@ impl Store {
 }
 
 impl Inner {
+    fn spawn<F>(self: &Arc<Self>, name: &'static str, work: fn(Arc<Self>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let inner = self.clone();
+        self.background.spawn(name, move || work(inner.clone()));
+    }
+
     /// Reads rows of this node.
     pub(crate) async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
     where

@@ -13,6 +13,7 @@ use crate::body::{Body, BodyFailed};
 use crate::cleanup::WrittenShards;
 use crate::digest::{Digests, HashLane, Hashing};
 use crate::error::StoreError;
+use crate::gateway::Session;
 use crate::lane::Lane;
 use crate::rebuild::ChunkPlace;
 use crate::shards::ShardFault;
@@ -21,6 +22,10 @@ use crate::topology::{Target, Topology};
 
 /// How long an upload waits for memory.
 const BUFFER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an upload waits for its turn.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Drives that are tried for one shard of a chunk that lost some.
+const SUBSTITUTES_MAX: usize = 4;
 /// Once a write quorum of shards is durable, how long the others may take.
 const STRAGGLER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -33,11 +38,13 @@ pub(crate) struct Label {
 }
 
 /// A body on stable storage, not yet committed. Dropped without
-/// [`WrittenShards::keep`], its shards are removed.
+/// [`WrittenShards::hold`], its shards are removed.
 pub(crate) struct StoredBody {
     pub(crate) written: Written,
     pub(crate) digests: Digests,
     pub(crate) shards: WrittenShards,
+    /// Kept open until the commit is answered.
+    pub(crate) session: Option<Arc<Session>>,
 }
 
 /// Reads exactly a declared number of bytes from a body.
@@ -99,12 +106,11 @@ impl Inner {
             hashing.update(&memory);
             let sealed = self.site_key.seal(BODY_PURPOSE, &memory, &*self.runtime.entropy)?;
             let shards = WrittenShards::none();
-            return Ok(StoredBody {
-                written: Written::Inline(sealed.into()),
-                digests: hashing.finish(),
-                shards,
-            });
+            let written = Written::Inline(sealed.into());
+            return Ok(StoredBody { written, digests: hashing.finish(), shards, session: None });
         }
+        let place = timeout(PLACE_TIMEOUT, self.pools.places.acquire()).await;
+        let _place = place.map_err(|_| StoreError::Busy)?.map_err(StoreError::internal)?;
         let session = self.gateway.session(deadline).await?;
         let topology = self.topology().await?;
         let write = session.next_write();
@@ -124,7 +130,7 @@ impl Inner {
         source.end().await?;
         let digests = hash.finish().await.map_err(StoreError::internal)?;
         let written = Written::Chunks { write, chunks, epoch: topology.epoch };
-        Ok(StoredBody { written, digests, shards })
+        Ok(StoredBody { written, digests, shards, session: Some(session) })
     }
 
     #[allow(clippy::too_many_arguments)] // One chunk of one body: all of it belongs together.
@@ -155,22 +161,13 @@ impl Inner {
         if able < profile.write_quorum() {
             return Err(StoreError::NotEnoughDrives { stored: able, needed: profile.write_quorum() });
         }
-        let mut lanes: Vec<Option<Lane>> = (0u8..)
-            .zip(&chosen)
-            .map(|(position, target)| target.map(|t| Lane::begin(&self.shards, t, header(position))))
-            .collect();
-        for (position, target) in (0u8..).zip(&chosen) {
-            if let Some(target) = target {
-                shards.began(*target, chunk, position);
-            }
-        }
-
+        let mut lanes: Vec<Option<Lane>> = Vec::new();
         for stripe in 0..layout.stripes() {
             let cell = layout.cell_len(stripe);
             let range = layout.stripe_range(stripe);
             let data = usize::try_from(range.end - range.start).map_err(StoreError::internal)?;
             let wait = Instant::now() + BUFFER_TIMEOUT;
-            let memory = self.pool.acquire(cell * profile.shards(), wait).await;
+            let memory = self.pools.uploads.acquire(cell * profile.shards(), wait).await;
             let mut memory = memory.map_err(|_| StoreError::Busy)?;
             source.fill(&mut memory[..data]).await?;
             memory[data..cell * profile.data()].fill(0);
@@ -179,6 +176,13 @@ impl Inner {
             let cells = self.runtime.blocking.run(encode).await.map_err(StoreError::internal)?;
             let cells = cells.map_err(StoreError::internal)?;
             hash.push(cells.slice(..data)).await.map_err(StoreError::internal)?;
+            // Only now, with bytes at hand, are the drives kept busy.
+            if lanes.is_empty() {
+                for (position, target) in (0u8..).zip(&chosen) {
+                    target.iter().for_each(|target| shards.began(*target, chunk, position));
+                    lanes.push(target.map(|target| Lane::begin(&self.shards, target, header(position))));
+                }
+            }
             let pushes = (0..).zip(&mut lanes).filter_map(|(position, lane)| {
                 let cell = cells.slice(position * cell..(position + 1) * cell);
                 lane.as_mut().map(|lane| lane.push(cell))
@@ -221,7 +225,7 @@ impl Inner {
                 }
                 Some((_, target, Err(fault))) => {
                     tracing::warn!(drive = %target.drive, node = %target.node, %fault, "a drive did not take a shard");
-                    self.health.suspect(target.drive);
+                    self.health.blame(target, fault);
                 }
             }
         }
@@ -240,27 +244,26 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let quorum = place.layout.profile().write_quorum();
         for position in 0..durable.len() {
-            if durable.iter().flatten().count() >= quorum {
-                break;
-            }
-            if durable[position].is_some() {
-                continue;
-            }
-            let own = mapped.get(position).and_then(|drive| topology.target(*drive));
-            let own = own.filter(|target| self.health.writable(*target));
-            let Some(target) = own.or_else(|| self.health.substitute(topology, mapped, durable)) else {
-                break;
-            };
             let number = u8::try_from(position).map_err(StoreError::internal)?;
-            shards.began(target, place.chunk, number);
-            match Box::pin(self.rebuild(&place, header(number), target)).await {
-                Ok(()) => {
-                    durable[position] = Some(target);
-                    place.targets[position] = Some(target);
+            for _ in 0..SUBSTITUTES_MAX {
+                if durable[position].is_some() || durable.iter().flatten().count() >= quorum {
+                    break;
                 }
-                Err(error) => {
-                    tracing::warn!(drive = %target.drive, %error, "complete a chunk");
-                    self.health.suspect(target.drive);
+                let own = mapped.get(position).and_then(|drive| topology.target(*drive));
+                let own = own.filter(|target| self.health.writable(*target));
+                let Some(target) = own.or_else(|| self.health.substitute(topology, mapped, durable)) else {
+                    break;
+                };
+                shards.began(target, place.chunk, number);
+                match Box::pin(self.rebuild(&place, header(number), target)).await {
+                    Ok(()) => {
+                        durable[position] = Some(target);
+                        place.targets[position] = Some(target);
+                    }
+                    Err(error) => {
+                        tracing::warn!(drive = %target.drive, %error, "complete a chunk");
+                        self.health.suspect(target.drive);
+                    }
                 }
             }
         }

@@ -45,7 +45,7 @@ pub struct Order {
     pub time: HybridTime,
     /// Where it was committed.
     pub site: SiteId,
-    /// Its number in the feed of its bucket. 48 bits are kept.
+    /// Counts the orders given by its Raft group. 48 bits are kept.
     pub sequence: u64,
 }
 

@@ -2,6 +2,7 @@ use mucura_types::{BucketId, Timestamp, UserId};
 
 use crate::codec::encode;
 use crate::decide::garbage::discard_upload;
+use crate::decide::people::FIRST_USER;
 use crate::decide::{Decided, accept, check_text, next_number};
 use crate::execute::Stamps;
 use crate::keys;
@@ -15,6 +16,9 @@ const UPLOADS_ABORTED_MAX: usize = 1000;
 
 pub(super) fn create(name: &str, owner: UserId, limit: u32, now: Timestamp, rows: &Overlay<'_>) -> Decided {
     accept!(check_text(name));
+    if owner.0 >= FIRST_USER && query::user(rows, owner)?.is_none() {
+        return Ok(Err(Rejection::NoSuchUser));
+    }
     if let Some(bucket) = query::bucket(rows, name)? {
         return Ok(Err(Rejection::BucketExists { by_you: bucket.owner == owner }));
     }

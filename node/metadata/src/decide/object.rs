@@ -10,13 +10,30 @@ use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
-use crate::record::{Body, ETag, GarbageClass, VersionRecord, VersionSummary};
+use crate::record::{Attributes, Body, ETag, GarbageClass, VersionRecord, VersionSummary};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
+/// The longest key (S3, object keys), bytes.
+const KEY_BYTES_MAX: usize = 1024;
+/// The most bytes of headers and user metadata: what HTTP lets through, and
+/// some more.
+const ATTRIBUTE_BYTES_MAX: usize = 16 << 10;
 /// Bytes that sealing adds to an inline body, at most.
 const SEAL_BYTES_MAX: usize = 64;
 
+/// Bounds what a client may say of an object besides its bytes, so that a row
+/// stays well under 32 KiB.
+pub(super) fn check_said(key: &[u8], attributes: &Attributes) -> Result<(), Rejection> {
+    let said =
+        attributes.headers.iter().chain(&attributes.user).map(|(name, value)| name.len() + value.len());
+    match !key.is_empty() && key.len() <= KEY_BYTES_MAX && said.sum::<usize>() <= ATTRIBUTE_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Rejection::Malformed(MalformedCommand::TextLength)),
+    }
+}
+
 pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+    accept!(check_said(&put.key, &put.attributes));
     if !query::bucket_exists(rows, put.bucket)? {
         return Ok(Err(Rejection::NoSuchBucket));
     }
@@ -92,7 +109,7 @@ pub(super) fn store_body(
     };
     // The session is what keeps the shards from being collected as garbage.
     if query::session(rows, write.session)?.is_none() {
-        return Ok(Err(Rejection::SessionEnded));
+        return Ok(Err(Rejection::WriteSessionEnded));
     }
     match query::site(rows)? {
         None => return Ok(Err(Rejection::NotInitialised)),

@@ -2,19 +2,30 @@ use mucura_types::{Timestamp, UserId};
 
 use crate::codec::encode;
 use crate::command::{CreateUser, NewKey};
-use crate::decide::{Decided, accept, check_text, next_number};
+use crate::decide::{Decided, TEXT_MAX, accept, check_text, next_number};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
 use crate::record::{AccessKeyRecord, UserRecord};
-use crate::reply::{Rejection, Reply};
+use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The first number of a user that is made; those below are built in.
-const FIRST_USER: u64 = 1000;
+pub(super) const FIRST_USER: u64 = 1000;
+
+fn check_key(key: &NewKey) -> Result<(), Rejection> {
+    check_text(&key.access_key)?;
+    match key.sealed_secret.len() <= TEXT_MAX {
+        true => Ok(()),
+        false => Err(Rejection::Malformed(MalformedCommand::TextLength)),
+    }
+}
 
 pub(super) fn create_user(create: &CreateUser, now: Timestamp, rows: &Overlay<'_>) -> Decided {
     accept!(check_text(&create.name));
-    accept!(check_text(&create.key.access_key));
+    accept!(check_key(&create.key));
+    if create.email.len() > TEXT_MAX {
+        return Ok(Err(Rejection::Malformed(MalformedCommand::TextLength)));
+    }
     if query::user_by_name(rows, &create.name)?.is_some() {
         return Ok(Err(Rejection::UserExists));
     }
@@ -49,7 +60,7 @@ pub(super) fn delete_user(id: UserId, rows: &Overlay<'_>) -> Decided {
 }
 
 pub(super) fn create_key(user: UserId, key: &NewKey, now: Timestamp, rows: &Overlay<'_>) -> Decided {
-    accept!(check_text(&key.access_key));
+    accept!(check_key(key));
     if query::user(rows, user)?.is_none() {
         return Ok(Err(Rejection::NoSuchUser));
     }

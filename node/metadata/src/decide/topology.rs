@@ -4,7 +4,7 @@ use mucura_types::{DriveId, NodeId, PlacementTable, StoreId, TableId};
 
 use crate::codec::encode;
 use crate::command::SiteSeed;
-use crate::decide::{Decided, accept, check_text, next_number};
+use crate::decide::{Decided, TEXT_MAX, accept, check_text, next_number};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
@@ -12,8 +12,27 @@ use crate::query;
 use crate::record::{DriveRecord, NodeRecord, SiteRecord};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
+/// The most bytes of the certificate and the secrets of a site: a row stays
+/// well under 32 KiB.
+const SECRETS_MAX: usize = 16 << 10;
+
+/// Bounds what a node says of itself. Addresses may be empty.
+fn check_node(node: &NodeRecord) -> Result<(), Rejection> {
+    check_text(&node.name)?;
+    match [&node.mesh, &node.s3, &node.admin].into_iter().all(|text| text.len() <= TEXT_MAX) {
+        true => Ok(()),
+        false => Err(Rejection::Malformed(MalformedCommand::TextLength)),
+    }
+}
+
 pub(super) fn init_site(seed: &SiteSeed, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
     accept!(check_text(&seed.name));
+    if seed.ca_certificate.len() + seed.sealed_secrets.len() > SECRETS_MAX {
+        return Ok(Err(Rejection::Malformed(MalformedCommand::TextLength)));
+    }
+    for node in &seed.nodes {
+        accept!(check_node(node));
+    }
     if query::site(rows)?.is_some() {
         return Ok(Err(Rejection::AlreadyInitialised));
     }
@@ -34,7 +53,7 @@ pub(super) fn init_site(seed: &SiteSeed, stamps: &mut Stamps, rows: &Overlay<'_>
 }
 
 pub(super) fn add_node(node: &NodeRecord, rows: &Overlay<'_>) -> Decided {
-    accept!(check_text(&node.name));
+    accept!(check_node(node));
     if query::site(rows)?.is_none() {
         return Ok(Err(Rejection::NotInitialised));
     }
@@ -57,7 +76,7 @@ fn put_new_node(node: &NodeRecord, rows: &Overlay<'_>) -> Result<NodeId, Execute
 }
 
 pub(super) fn report_node(id: NodeId, node: &NodeRecord, rows: &Overlay<'_>) -> Decided {
-    accept!(check_text(&node.name));
+    accept!(check_node(node));
     let Some(known) = query::node(rows, id)? else {
         return Ok(Err(Rejection::NoSuchNode));
     };
@@ -95,7 +114,13 @@ pub(super) fn add_drive(
     Ok(Ok(Reply::Drive(id)))
 }
 
-pub(super) fn replace_drive(id: DriveId, store: StoreId, path: &str, rows: &Overlay<'_>) -> Decided {
+pub(super) fn replace_drive(
+    id: DriveId,
+    replaces: StoreId,
+    store: StoreId,
+    path: &str,
+    rows: &Overlay<'_>,
+) -> Decided {
     accept!(check_text(path));
     let drives = query::drives(rows)?;
     let Some(drive) = drives.get(&id) else {
@@ -103,6 +128,10 @@ pub(super) fn replace_drive(id: DriveId, store: StoreId, path: &str, rows: &Over
     };
     if drive.store == store {
         return Ok(Ok(Reply::Drive(id)));
+    }
+    // A command that comes late must not bring an older directory back.
+    if drive.store != replaces {
+        return Ok(Err(Rejection::NoSuchDrive));
     }
     let Some(epoch) = next_epoch(rows)? else {
         return Ok(Err(Rejection::NotInitialised));

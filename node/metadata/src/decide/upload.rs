@@ -6,7 +6,7 @@ use mucura_types::{BucketId, Timestamp, WriteId};
 use crate::codec::encode;
 use crate::command::{CompleteUpload, CreateUpload, PutPart};
 use crate::decide::garbage::{discard, discard_body, discard_upload};
-use crate::decide::object::{check_condition, replace_current, store_body};
+use crate::decide::object::{check_condition, check_said, replace_current, store_body};
 use crate::decide::{Decided, accept};
 use crate::execute::Stamps;
 use crate::keys;
@@ -23,6 +23,7 @@ const PART_NUMBER_MAX: u16 = 10_000;
 const OBJECT_BYTES_MAX: u64 = 50 << 40;
 
 pub(super) fn create(create: &CreateUpload, now: Timestamp, rows: &Overlay<'_>) -> Decided {
+    accept!(check_said(&create.key, &create.attributes));
     if !query::bucket_exists(rows, create.bucket)? {
         return Ok(Err(Rejection::NoSuchBucket));
     }

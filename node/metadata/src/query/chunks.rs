@@ -69,14 +69,15 @@ pub fn chunks_at_risk(view: &dyn View, after: Option<ChunkId>, max: usize) -> Fo
     Ok(found)
 }
 
-/// Up to `max` items of garbage of a class, oldest first, that became garbage
-/// before `before`.
+/// Up to `max` items of garbage of a class behind `after`, oldest first, that
+/// became garbage before `before`.
 ///
 /// # Errors
 /// Rows cannot be read.
 pub fn garbage(
     view: &dyn View,
     class: GarbageClass,
+    after: Option<GarbageItem>,
     before: HybridTime,
     max: usize,
 ) -> Found<Vec<GarbageItem>> {
@@ -84,7 +85,11 @@ pub fn garbage(
     if max == 0 {
         return Ok(found);
     }
-    let range = (keys::garbage_of(class), keys::garbage(class, before, WriteId::default()));
+    let from = match after {
+        Some(item) => keys::after(&keys::garbage(class, item.since, item.garbage.id())),
+        None => keys::garbage_of(class),
+    };
+    let range = (from, keys::garbage(class, before, WriteId::default()));
     each(view, range, |key, value| {
         keys::parse_garbage(key).ok_or(ExecuteError::Key { what: "garbage" })?;
         found.push(decode("garbage", value)?);

@@ -119,11 +119,11 @@ fn common_prefix(key: &[u8], query: &ListQuery) -> Option<Vec<u8>> {
     key.get(..query.prefix.len() + at + query.delimiter.len()).map(<[u8]>::to_vec)
 }
 
-/// Where a page after `after` begins: behind the whole common prefix if
-/// `after` is one (that is what the page before ended with).
+/// Where a page after `after` begins: behind the whole common prefix if it is
+/// one (that is what the page before ended with), or lies in one.
 fn behind(bucket: BucketId, query: &ListQuery, after: &[u8]) -> Vec<u8> {
     match after.starts_with(&query.prefix).then(|| common_prefix(after, query)).flatten() {
-        Some(common) if common == after => keys::after(&keys::versions_prefix(bucket, after)),
-        _ => keys::versions_after(bucket, after),
+        Some(common) => keys::after(&keys::versions_prefix(bucket, &common)),
+        None => keys::versions_after(bucket, after),
     }
 }

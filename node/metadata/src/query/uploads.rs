@@ -126,7 +126,9 @@ pub fn list_uploads(view: &dyn View, bucket: BucketId, query: &UploadQuery) -> F
     if query.max == 0 {
         return Ok(page);
     }
-    each(view, keys::all(&keys::uploads_prefix(bucket, &query.prefix)), |row, value| {
+    let (first, end) = keys::all(&keys::uploads_prefix(bucket, &query.prefix));
+    let from = first.max(keys::uploads_prefix(bucket, &query.after));
+    each(view, (from, end), |row, value| {
         let (key, id) = keys::parse_upload(row).ok_or(ExecuteError::Key { what: "upload" })?;
         let seen = match query.after_id {
             _ if query.after.is_empty() => false,

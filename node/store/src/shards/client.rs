@@ -22,7 +22,6 @@ pub(crate) struct ShardClient {
     node: NodeId,
     keeper: Arc<Keeper>,
     mesh: Mesh,
-    pool: BufferPool,
 }
 
 /// A shard on its way to a drive. Dropped before it is finished, it leaves
@@ -33,8 +32,8 @@ pub(crate) enum ShardSink {
 }
 
 impl ShardClient {
-    pub(crate) fn new(node: NodeId, keeper: Arc<Keeper>, mesh: Mesh, pool: BufferPool) -> Self {
-        Self { node, keeper, mesh, pool }
+    pub(crate) fn new(node: NodeId, keeper: Arc<Keeper>, mesh: Mesh) -> Self {
+        Self { node, keeper, mesh }
     }
 
     /// Begins a shard. The whole of it must be written before `deadline`.
@@ -57,21 +56,23 @@ impl ShardClient {
         Ok(ShardSink::Peer { send: Box::new(send), recv: Box::new(recv) })
     }
 
-    /// A range of a shard, checked against its hashes where it is kept.
+    /// A range of a shard, checked against its hashes where it is kept, in
+    /// memory of `pool`.
     pub(crate) async fn read(
         &self,
         target: Target,
         shard: ShardRef,
         range: Range<u64>,
+        pool: &BufferPool,
         deadline: Instant,
     ) -> Result<Bytes, ShardFault> {
         let drive = DriveRef { drive: target.drive, store: target.store };
         if target.node == self.node {
-            return self.keeper.read(drive, shard, range, &self.pool, deadline).await;
+            return self.keeper.read(drive, shard, range, pool, deadline).await;
         }
         let len = usize::try_from(range.end - range.start).map_err(|_| ShardFault::Malformed)?;
         // The memory first: what has been asked for must not pile up unread.
-        let mut buffer = self.pool.acquire(len, deadline).await.map_err(|_| ShardFault::Busy)?;
+        let mut buffer = pool.acquire(len, deadline).await.map_err(|_| ShardFault::Busy)?;
         let head = ReadHeader { drive, shard, offset: range.start, len: range.end - range.start };
         let opening =
             Box::pin(self.mesh.open(target.node, Method::Read as u16, encode(&head).into(), deadline));

@@ -3,12 +3,12 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use mucura_chunks::{BufferPool, ChunkError, Drive, DriveState};
-use mucura_mesh::{BulkRecv, BulkSend};
+use mucura_mesh::{BulkRecv, BulkSend, CallError};
 use mucura_types::DriveId;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::protocol::{
     DriveHealth, DriveRef, DriveServiceState, ReadHeader, RemoveRequest, ShardFault, ShardRef, WriteHeader,
@@ -17,6 +17,11 @@ use super::protocol::{
 
 /// Bytes of a shard that go to a peer, or are read for it, at a time.
 const STEP: u64 = 1 << 20;
+/// How long a drive may take to say how it is.
+const STATS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a shard may take to come in: as long as a client may take to send
+/// a chunk.
+const SHARD_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a shard that comes in waits for memory.
 const MEMORY_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -110,14 +115,17 @@ impl Keeper {
 
     pub(crate) async fn remove(&self, request: &RemoveRequest) -> Result<(), ShardFault> {
         let drive = self.drive(request.drive)?;
+        let mut result = Ok(());
         for shard in &request.shards {
             match drive.remove((*shard).into()).await {
-                Ok(()) | Err(ChunkError::NotFound { .. }) => {}
-                Err(error) => return Err(ShardFault::from(&error)),
+                Ok(()) | Err(ChunkError::NotFound { .. }) => {
+                    self.with_audit(request.drive.drive, |audit| audit.missing.remove(shard));
+                }
+                // One that is busy must not keep the others.
+                Err(error) => result = Err(ShardFault::from(&error)),
             }
-            self.with_audit(request.drive.drive, |audit| audit.missing.remove(shard));
         }
-        Ok(())
+        result
     }
 
     /// Takes in a shard that a peer sends.
@@ -137,16 +145,26 @@ impl Keeper {
         let header = head.shard_header()?;
         let mut left = header.layout.shard_len();
         let mut write = drive.begin_write(header).await.map_err(|e| ShardFault::from(&e))?;
+        let until = Instant::now() + SHARD_TIMEOUT;
+        let mut piece = Bytes::new();
         while left > 0 {
+            // The bytes first, the memory then: a client that pauses must not
+            // hold what others could use.
+            if piece.is_empty() {
+                piece = next_piece(recv, until).await?.ok_or(ShardFault::Malformed)?;
+                continue;
+            }
             let len = usize::try_from(left.min(STEP)).map_err(|_| ShardFault::Malformed)?;
             let deadline = Instant::now() + MEMORY_TIMEOUT;
             let mut buffer = self.pool.acquire(len, deadline).await.map_err(|_| ShardFault::Busy)?;
-            recv.recv_into(&mut buffer).await?;
+            let now = piece.len().min(len);
+            piece.copy_to_slice(&mut buffer[..now]);
+            recv.recv_into(&mut buffer[now..]).await?;
             write.write(buffer.freeze()).await.map_err(|e| ShardFault::from(&e))?;
             left -= len as u64;
         }
         // The end of the stream must be seen: a peer that gave up resets it.
-        if recv.recv().await?.is_some() {
+        if !piece.is_empty() || next_piece(recv, until).await?.is_some() {
             return Err(ShardFault::Malformed);
         }
         write.finish().await.map_err(|e| ShardFault::from(&e))
@@ -201,7 +219,8 @@ impl Keeper {
         let kept: Vec<Kept> = self.kept().values().cloned().collect();
         let mut all = Vec::with_capacity(kept.len());
         for Kept { drive, audit } in kept {
-            let stats = drive.stats().await;
+            // A disk that hangs must not keep the others from being seen.
+            let Ok(stats) = timeout(STATS_TIMEOUT, drive.stats()).await else { continue };
             all.push(DriveHealth {
                 drive: drive.identity().drive,
                 store: drive.identity().store,
@@ -222,5 +241,17 @@ impl Keeper {
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<DriveId, Kept>> {
         self.drives.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The next bytes of a shard, however long the client of the other gateway
+/// takes to send them; a peer that is gone is noticed by its connection.
+async fn next_piece(recv: &mut BulkRecv, until: Instant) -> Result<Option<Bytes>, ShardFault> {
+    loop {
+        match recv.recv().await {
+            Err(CallError::Timeout) if Instant::now() < until => {}
+            Ok(piece) => return Ok(piece),
+            Err(error) => return Err(error.into()),
+        }
     }
 }

@@ -24,7 +24,8 @@ use mucura_types::{BucketId, DriveId, NodeId, SiteId, StoreId, UserId};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-pub(crate) const OWNER: UserId = UserId(1000);
+/// The operator, who needs no record.
+pub(crate) const OWNER: UserId = UserId(1);
 const SITE: SiteId = SiteId(1);
 
 pub(crate) fn deadline() -> Instant {
