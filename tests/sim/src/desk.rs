@@ -46,7 +46,7 @@ pub(crate) enum Reply {
     Done,
     Got(Option<Bytes>),
     Deleted { existed: bool },
-    Status { placed_drives: u64, drives_up: usize, stripes_at_risk: u64, leader: Option<u64> },
+    Status { placed_drives: usize, drives_up: usize, stripes_at_risk: u64, leader: Option<u64> },
     Rows { index: Option<u64>, digest: String },
 }
 
@@ -173,7 +173,7 @@ impl Handler {
             Ask::Status => {
                 let status = self.store.status().await.map_err(told)?;
                 Ok(Reply::Status {
-                    placed_drives: status.placed_drives,
+                    placed_drives: usize::try_from(status.placed_drives).unwrap(),
                     drives_up: status.drives.iter().filter(|drive| drive.health.is_some()).count(),
                     stripes_at_risk: status.stripes_at_risk,
                     leader: status.leader.map(|node| node.0),

@@ -46,15 +46,15 @@ struct Arguments {
 }
 
 /// Without arguments: as many as a minute holds.
-const SEEDS: std::ops::Range<u64> = 1..13;
+const SEEDS: std::ops::Range<u64> = 1..61;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let well = match arguments.seed {
         Some(seed) if std::env::var_os(seeds::RANDOMNESS).is_some() => report::play(seed, arguments.quiet),
-        Some(seed) if !arguments.twice => {
-            seeds::process(seed, arguments.quiet).and_then(|mut process| process.status()).is_ok_and(|s| s.success())
-        }
+        Some(seed) if !arguments.twice => seeds::process(seed, arguments.quiet)
+            .and_then(|mut process| process.status())
+            .is_ok_and(|s| s.success()),
         Some(seed) => report::all(seed..seed + 1, true),
         None => report::all(arguments.seeds.unwrap_or(SEEDS), arguments.twice),
     };

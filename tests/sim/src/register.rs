@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_deletion_says_truly_whether_there_was_something() {
-        let history = |existed| check(vec![op(1, 2, Action::Put(A)), op(3, 4, Action::Delete(Some(existed)))]);
+        let history =
+            |existed| check(vec![op(1, 2, Action::Put(A)), op(3, 4, Action::Delete(Some(existed)))]);
         assert!(history(true).is_ok());
         assert!(history(false).is_err());
         let twice = vec![

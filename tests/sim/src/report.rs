@@ -42,8 +42,7 @@ pub(crate) fn play(seed: u64, quiet: bool) -> bool {
 pub(crate) fn all(seeds: Range<u64>, twice: bool) -> bool {
     let (mut passed, mut failed) = (0, 0);
     for seed in seeds {
-        let mut well = one(seed, twice);
-        match &mut well {
+        match one(seed, twice) {
             Ok(text) => {
                 passed += 1;
                 println!("{text}");

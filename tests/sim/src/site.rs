@@ -74,8 +74,7 @@ fn machines(sim: &Sim<'_>, seed: u64, trace: &Trace) -> Vec<Machine> {
     let ca = identity::make_ca(SITE, EPOCH_MS).unwrap();
     (0..NODES)
         .map(|node| {
-            let identity =
-                identity::issue(&ca, SITE, node_id(node), EPOCH_MS, CERTIFICATE_LIFE).unwrap();
+            let identity = identity::issue(&ca, SITE, node_id(node), EPOCH_MS, CERTIFICATE_LIFE).unwrap();
             Machine::new(node, seed, addrs, identity, trace.clone())
         })
         .collect()

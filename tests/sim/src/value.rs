@@ -43,7 +43,11 @@ impl Written {
         let value = ValueId(u32::from_le_bytes([head[0], head[1], head[2], head[3]]));
         let (of, size) = self.0.get(&value).ok_or_else(|| format!("no value is called {}", value.0))?;
         if of != key || *bytes != *bytes_of(value, of, *size) {
-            return Err(format!("{} bytes begin like value {} of {of}, but are not it", bytes.len(), value.0));
+            return Err(format!(
+                "{} bytes begin like value {} of {of}, but are not it",
+                bytes.len(),
+                value.0
+            ));
         }
         Ok(value)
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::choices::Choices;
-use crate::desk::{Ask, Desk, Failure, Reply};
+use crate::desk::{Ask, Desk, Reply};
 use crate::history::{History, Wish};
 use crate::node::{DRIVES, NODES};
 
-const CLIENTS: usize = 3;
+const CLIENTS: usize = 5;
 const KEYS: [&str; 3] = ["a", "b", "c"];
 /// How long a node may work on a request.
 const LIMIT: Duration = Duration::from_secs(4);
@@ -73,7 +73,7 @@ pub(crate) async fn run(seed: u64, stage: Stage, history: History) -> Result<(),
 async fn client(number: usize, mut choices: Choices, stage: Stage, history: History) {
     let name = format!("client{}", number + 1);
     while !stage.is_healed() {
-        sleep(choices.millis(0..250)).await;
+        sleep(choices.millis(0..200)).await;
         let node = choices.below(NODES);
         let key = KEYS[choices.below(KEYS.len())];
         let wish = match choices.below(20) {
@@ -97,8 +97,13 @@ fn size(choices: &mut Choices) -> usize {
 }
 
 async fn set_up(stage: &Stage, history: &History) -> Result<(), String> {
-    until(history, "all nodes are started", || async { (0..NODES).all(|node| stage.desk(node).is_some()) })
-        .await?;
+    until(history, "all nodes are started", || async {
+        match (0..NODES).find(|node| stage.desk(*node).is_none()) {
+            Some(node) => Err(format!("node{} is not", node + 1)),
+            None => Ok(()),
+        }
+    })
+    .await?;
     let first = stage.desk(0).ok_or("node1 went away")?;
     first.ask(Ask::Found, SETTLE).await.map_err(|failure| format!("found the site: {failure:?}"))?;
     whole(stage, history).await?;
@@ -110,16 +115,20 @@ async fn set_up(stage: &Stage, history: &History) -> Result<(), String> {
 async fn whole(stage: &Stage, history: &History) -> Result<(), String> {
     until(history, "every node sees all drives and nothing at risk", || async {
         for node in 0..NODES {
-            let Some(desk) = stage.desk(node) else { return false };
-            match desk.ask(Ask::Status, LIMIT).await {
-                Ok(Reply::Status { placed_drives, drives_up, stripes_at_risk: 0, leader: Some(_) })
-                    if placed_drives == (NODES * DRIVES) as u64 && drives_up == NODES * DRIVES => {}
-                _ => return false,
+            match ask(stage, node, Ask::Status).await? {
+                Reply::Status { placed_drives, drives_up, stripes_at_risk: 0, leader: Some(_) }
+                    if placed_drives == NODES * DRIVES && drives_up == NODES * DRIVES => {}
+                other => return Err(format!("node{} says {other:?}", node + 1)),
             }
         }
-        true
+        Ok(())
     })
     .await
+}
+
+async fn ask(stage: &Stage, node: usize, ask: Ask) -> Result<Reply, String> {
+    let desk = stage.desk(node).ok_or_else(|| format!("node{} is down", node + 1))?;
+    desk.ask(ask, LIMIT).await.map_err(|failure| format!("node{}: {failure:?}", node + 1))
 }
 
 /// Within a bound, every node must do everything again.
@@ -127,16 +136,16 @@ async fn recover(stage: &Stage, history: &History) -> Result<(), String> {
     let began = Instant::now();
     until(history, "every node puts and gets", || async {
         for node in 0..NODES {
-            let Some(desk) = stage.desk(node) else { return false };
+            let desk = stage.desk(node).ok_or_else(|| format!("node{} is down", node + 1))?;
             let at = (node, &desk);
             let wishes = [Wish::Put { size: 100 }, Wish::Put { size: 150_000 }, Wish::Get];
             for wish in wishes {
                 if !history.perform("probe", at, "probe", wish, LIMIT).await {
-                    return false;
+                    return Err(format!("node{} does not: {wish:?}", node + 1));
                 }
             }
         }
-        true
+        Ok(())
     })
     .await?;
     history.event(&format!("every node works again after {:.1} s", began.elapsed().as_secs_f64()));
@@ -166,37 +175,33 @@ async fn agree(stage: &Stage, history: &History) -> Result<(), String> {
     until(history, "all nodes stand at one index", || async {
         let mut rows = Vec::new();
         for node in 0..NODES {
-            let Some(desk) = stage.desk(node) else { return false };
-            match desk.ask(Ask::Rows, LIMIT).await {
-                Ok(Reply::Rows { index, digest }) => rows.push((index, digest)),
-                Err(Failure::Wrong(why)) => {
-                    history.wrong(format!("node{}: {why}", node + 1));
-                    return true;
-                }
-                _ => return false,
+            match ask(stage, node, Ask::Rows).await? {
+                Reply::Rows { index, digest } => rows.push((index, digest)),
+                other => return Err(format!("node{} says {other:?}", node + 1)),
             }
         }
         if rows.iter().any(|(index, _)| *index != rows[0].0) {
-            return false;
+            return Err(format!("{rows:?}"));
         }
         if rows.iter().any(|row| *row != rows[0]) {
             history.wrong(format!("the nodes' rows differ at one index: {rows:?}"));
         }
-        true
+        Ok(())
     })
     .await
 }
 
-async fn until<F: Future<Output = bool>>(
+/// Waits for something; in vain, it says what stood in its way at last.
+async fn until<F: Future<Output = Result<(), String>>>(
     history: &History,
     what: &str,
     mut holds: impl FnMut() -> F,
 ) -> Result<(), String> {
     let deadline = Instant::now() + SETTLE;
-    while !holds().await {
+    while let Err(why) = holds().await {
         if Instant::now() >= deadline {
             history.event(&format!("waited in vain: {what}"));
-            return Err(format!("it does not come about within {} s that {what}", SETTLE.as_secs()));
+            return Err(format!("it does not come about within {} s that {what}: {why}", SETTLE.as_secs()));
         }
         sleep(Duration::from_millis(100)).await;
     }
