@@ -137,7 +137,7 @@ pub(crate) async fn settle(
 ) -> anyhow::Result<()> {
     let dir = NodeDir::at(&plan.dir);
     let settings = checked(plan, &dir)?;
-    let (disk, files, text) = (runtime.disk.clone(), dir.clone(), plan.settings.to_toml());
+    let (disk, files, text) = (runtime.disk.clone(), dir.clone(), plan.settings.to_file());
     let written = move || {
         files.create(&*disk)?;
         files.write(&*disk, &files.config(), text.as_bytes())?;

@@ -125,7 +125,8 @@ mod tests {
 
     async fn ask(addr: SocketAddr, head: &str) -> String {
         let mut stream = TcpStream::connect(addr).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server need not read all of it.
+        stream.write_all(head.as_bytes()).await.ok();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok();
         answer
@@ -141,7 +142,7 @@ mod tests {
             "done"
         };
         let (server, addr) = start(Router::new().route("/", get(slow))).await;
-        let request = tokio::spawn(ask(addr, "GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
+        let request = tokio::spawn(ask(addr, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
         begun.acquire().await.unwrap().forget();
         let early = server.stop(Instant::now() + Duration::from_millis(50)).await;
         assert!(!early, "it did not wait");
@@ -154,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn a_head_that_is_too_long_is_refused() {
         let (server, addr) = start(Router::new().route("/", get(|| async { "fine" }))).await;
-        let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(HEAD_BYTES_MAX));
+        let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(2 * HEAD_BYTES_MAX));
         assert!(ask(addr, &long).await.starts_with("HTTP/1.1 431"));
         assert!(ask(addr, "GET / HTTP/1.1\r\nconnection: close\r\nhost: x\r\n\r\n").await.ends_with("fine"));
         server.stop(Instant::now() + Duration::from_secs(5)).await;

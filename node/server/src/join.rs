@@ -5,6 +5,8 @@
 
 mod doorkeeper;
 mod joiner;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use mucura_types::NodeId;

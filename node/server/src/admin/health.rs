@@ -37,17 +37,9 @@ pub(super) async fn obstacles(node: &Node) -> Vec<String> {
     if let Err(error) = node.store.fresh(Instant::now() + PATIENCE).await {
         reasons.push(format!("metadata: {error}"));
     }
-    match node.latest() {
-        None => reasons.push("the state of the site is not known yet".to_owned()),
-        Some(status) => {
-            let own = status.drives.iter().filter(|drive| drive.node == node.membership.node);
-            let in_service = |drive: &&mucura_store::DriveStatus| {
-                drive.health.as_ref().is_some_and(|health| health.state != DriveServiceState::Failed)
-            };
-            if own.clone().count() > 0 && own.filter(in_service).count() == 0 {
-                reasons.push("none of its drives is in service".to_owned());
-            }
-        }
+    let drives = node.store.own_drives().await;
+    if drives.iter().all(|drive| drive.state == DriveServiceState::Failed) && node.has_drives {
+        reasons.push("none of its drives is in service".to_owned());
     }
     reasons
 }

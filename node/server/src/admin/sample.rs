@@ -34,16 +34,12 @@ async fn sample(node: &Node) -> NodeSample {
         applied: index(status.applied),
         snapshot: index(status.snapshot),
     };
-    let latest = node.latest();
-    let drives = latest.as_ref().map_or(&[][..], |latest| latest.drives.as_slice());
-    let drives = drives.iter().filter(|drive| drive.node == node.membership.node).map(|drive| {
-        let health = drive.health.as_ref();
-        DriveSample {
-            drive: drive.id.to_string(),
-            online: health.is_some_and(|health| health.state != DriveServiceState::Failed),
-            total_bytes: health.map_or(0, |health| health.bytes_total),
-            free_bytes: health.map_or(0, |health| health.bytes_free),
-        }
+    let drives = node.store.own_drives().await;
+    let drives = drives.iter().map(|drive| DriveSample {
+        drive: drive.drive.to_string(),
+        online: drive.state != DriveServiceState::Failed,
+        total_bytes: drive.bytes_total,
+        free_bytes: drive.bytes_free,
     });
     let (used, all) = node.store.buffers();
     let peers = node.store.peers();
@@ -57,6 +53,6 @@ async fn sample(node: &Node) -> NodeSample {
         buffers_bytes: bytes(all),
         peers_known: bytes(peers.len()),
         peers_connected: bytes(peers.iter().filter(|peer| peer.connected).count()),
-        stripes_at_risk: latest.map(|latest| latest.stripes_at_risk),
+        stripes_at_risk: node.stripes_at_risk(),
     }
 }

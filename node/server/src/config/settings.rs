@@ -122,6 +122,21 @@ impl Settings {
         toml::to_string(self).unwrap_or_default()
     }
 
+    /// As TOML, what differs from the defaults: for the file of a new node.
+    pub fn to_file(&self) -> String {
+        let mut table = toml::Table::try_from(self).unwrap_or_default();
+        let defaults = toml::Table::try_from(Self::default()).unwrap_or_default();
+        for (section, keys) in &mut table {
+            let usual = defaults.get(section).and_then(toml::Value::as_table);
+            if let toml::Value::Table(keys) = keys {
+                keys.retain(|key, value| usual.and_then(|usual| usual.get(key)) != Some(value));
+            }
+        }
+        table.retain(|_, keys| keys.as_table().is_none_or(|keys| !keys.is_empty()));
+        let body = toml::to_string(&table).unwrap_or_default();
+        format!("# `mucura serve --print-example-config` shows every key.\n{body}")
+    }
+
     fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         let mut listen = |key, advertise_key, listen: &str, advertise: &str| match listen
@@ -224,6 +239,16 @@ mod tests {
         let settings = read("[storage]\ndrives = [\"d1\", \"/mnt/d2\"]\n", &[]).unwrap();
         assert_eq!(settings.storage.drives, [Path::new("/srv/node/d1"), Path::new("/mnt/d2")]);
         assert_eq!(read(&settings.to_toml(), &[]).unwrap(), settings);
+    }
+
+    #[test]
+    fn a_new_nodes_file_holds_what_differs_from_the_defaults() {
+        let mut settings = Settings::default();
+        settings.s3.listen = "127.0.0.1:1".to_owned();
+        settings.storage.drives = vec!["d1".into()];
+        let text = settings.to_file();
+        assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
+        assert!(!text.contains("cache_mib") && !text.contains("[log]"), "{text}");
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(crate) async fn join(runtime: &Runtime, token: &str, plan: &NodePlan) -> any
     let deadline = Instant::now() + PATIENCE;
     let answer =
         mucura_mesh::join(&parsed, encode(&request)?.into(), runtime, &SocketFactory::udp(), deadline).await;
-    let answer: JoinAnswer = decode(&answer.context("ask the site to let this machine in")?)?;
+    let answer: JoinAnswer =
+        decode(&answer.map_err(|error| anyhow::anyhow!("the site did not let this machine in: {error}"))?)?;
 
     let identity =
         NodeIdentity::parse(&answer.ca_cert_pem, &answer.cert_pem, &key.key_pem).context("certificate")?;

@@ -2,16 +2,19 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mucura_consensus::Consensus;
 use mucura_mesh::Mesh;
 use mucura_metadata::{Command, Envelope, drives, nodes};
 use mucura_runtime::Runtime;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::node_dir::{KnownNode, Membership, NodeDir};
 use crate::serve::address_book::addresses;
+use crate::serve::dispatch::GREET;
 
 const LOOK: Duration = Duration::from_secs(1);
+const GREETING: Duration = Duration::from_secs(1);
 const PROPOSE: Duration = Duration::from_secs(5);
 
 /// Keeps what this node knows of the others, and they of it, in step with the
@@ -58,8 +61,22 @@ impl MembershipKeeper {
             } else {
                 // Before the metadata can be read: the nodes that were known.
                 self.mesh.set_peers(addresses(&self.membership.nodes).await);
+                self.greet().await;
             }
             sleep(LOOK).await;
+        }
+    }
+
+    /// Makes itself heard: a node that joined is made a voter once the leader
+    /// has a connection with it, and until then nobody else calls it.
+    async fn greet(&self) {
+        for node in self.membership.nodes.keys().filter(|node| **node != self.membership.node) {
+            if !self.mesh.is_reachable(*node)
+                && let Err(error) =
+                    self.mesh.call(*node, GREET, Bytes::new(), Instant::now() + GREETING).await
+            {
+                tracing::debug!(%node, %error, "node was not greeted");
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use mucura_consensus::{Consensus, ConsensusConfig, StoreKind};
 use mucura_mesh::{Limits, Mesh, MeshConfig, NodeIdentity, SocketFactory};
 use mucura_runtime::Runtime;
 use mucura_s3::{S3, S3Config, operation_names};
-use mucura_store::{SiteKey, SiteStatus, Store, StoreConfig};
+use mucura_store::{SiteKey, Store, StoreConfig};
 use mucura_telemetry::Metrics;
 use mucura_types::MIB;
 use tokio::time::{Instant, sleep};
@@ -33,8 +33,8 @@ use crate::signals::Signals;
 
 /// What closing the layers below the listeners may take, each.
 const CLOSE: Duration = Duration::from_secs(10);
-/// Between two looks at how the site is.
-const LOOK: Duration = Duration::from_secs(1);
+/// Between two counts of what is at risk: a count may read every chunk record.
+const COUNT: Duration = Duration::from_secs(30);
 
 /// A node that runs, as the admin API sees it.
 pub(crate) struct Node {
@@ -45,13 +45,15 @@ pub(crate) struct Node {
     pub(crate) root: RootKey,
     /// Where the other nodes reach it, `HOST:PORT`.
     pub(crate) advertise: String,
+    /// Whether it is to have drives of its own.
+    pub(crate) has_drives: bool,
     /// The region that S3 requests are signed for.
     pub(crate) region: String,
     pub(crate) consensus: Consensus,
     pub(crate) store: Store,
     pub(crate) metrics: Arc<Metrics>,
-    /// How the site was when it was last looked at.
-    latest: RwLock<Option<Arc<SiteStatus>>>,
+    /// What was at risk when it was last counted.
+    at_risk: RwLock<Option<u64>>,
     ending: AtomicBool,
 }
 
@@ -68,9 +70,10 @@ struct Papers {
 }
 
 impl Node {
-    /// How the site was about a second ago.
-    pub(crate) fn latest(&self) -> Option<Arc<SiteStatus>> {
-        self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Stripes of the site that were at risk when they were last counted; none
+    /// if that could not be done.
+    pub(crate) fn stripes_at_risk(&self) -> Option<u64> {
+        *self.at_risk.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the node was told to end.
@@ -78,15 +81,17 @@ impl Node {
         self.ending.load(Ordering::Relaxed)
     }
 
-    async fn keep_looking(self: Arc<Self>) {
+    async fn keep_counting(self: Arc<Self>) {
         loop {
-            match self.store.status().await {
-                Ok(status) => {
-                    *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(status));
+            let counted = match self.store.status().await {
+                Ok(status) => Some(status.stripes_at_risk),
+                Err(error) => {
+                    tracing::debug!(%error, "what is at risk is not known now");
+                    None
                 }
-                Err(error) => tracing::debug!(%error, "the state of the site is not known now"),
-            }
-            sleep(LOOK).await;
+            };
+            *self.at_risk.write().unwrap_or_else(PoisonError::into_inner) = counted;
+            sleep(COUNT).await;
         }
     }
 }
@@ -215,6 +220,7 @@ impl Started {
         .await
         .context("open the metadata log")?;
         let config = store_config(settings, &membership, &root);
+        let has_drives = !config.drives.is_empty();
         let store = Store::start(
             config,
             runtime.clone(),
@@ -235,11 +241,12 @@ impl Started {
             site_key,
             root,
             advertise: settings.mesh.advertise.clone(),
+            has_drives,
             region: settings.s3.region.clone(),
             consensus,
             store,
             metrics,
-            latest: RwLock::default(),
+            at_risk: RwLock::default(),
             ending: AtomicBool::new(false),
         });
         mesh.serve_joins(Arc::new(Doorkeeper::new(node.clone())));
@@ -263,7 +270,7 @@ impl Started {
             .run(),
         );
         self.spawn(keep_voters(consensus.clone(), self.mesh.clone()));
-        self.spawn(self.node.clone().keep_looking());
+        self.spawn(self.node.clone().keep_counting());
         if let Some(sealed) = founding {
             let ca = identity.ca_cert_pem.clone();
             self.spawn(found(
