@@ -1,16 +1,18 @@
 //! Builds the library that gives a process seeded randomness.
 
-fn main() {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=src/randomness.c");
-    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo says where output goes"));
-    let library = out.join("libseededrandomness.so");
+    let library = std::path::Path::new(&std::env::var("OUT_DIR")?).join("libseededrandomness.so");
     let built = cc::Build::new()
         .get_compiler()
         .to_command()
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
         .arg(&library)
         .arg("src/randomness.c")
-        .status();
-    assert!(built.is_ok_and(|status| status.success()), "the C compiler could not build src/randomness.c");
+        .status()?;
+    if !built.success() {
+        return Err("the C compiler does not take src/randomness.c".into());
+    }
     println!("cargo::rustc-env=SEEDED_RANDOMNESS={}", library.display());
+    Ok(())
 }

@@ -6,14 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use mucura_metadata::{Checksum, Command, DeleteCondition, Envelope, SiteSeed, WriteCondition};
-use mucura_store::{Body, BodyFailed, BodyPlan, Digests, PutObjectRequest, Store, StoreError};
-use mucura_types::{BucketId, UserId};
+use mucura_store::{Body, BodyFailed, BodyPlan, Digests, PutObjectRequest, ROOT_USER, Store, StoreError};
+use mucura_types::BucketId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::node::{Machine, NODES, Node, SITE, node_id};
 
-const OWNER: UserId = UserId(1000);
 const BUCKET: &str = "bucket";
 /// Requests that wait at a node.
 const WAITING_MAX: usize = 64;
@@ -129,14 +128,14 @@ impl Handler {
         match ask {
             Ask::Found => self.found().await,
             Ask::Bucket => {
-                self.store.create_bucket(BUCKET, OWNER, self.deadline).await.map_err(told)?;
+                self.store.create_bucket(BUCKET, ROOT_USER, self.deadline).await.map_err(told)?;
                 Ok(Reply::Done)
             }
             Ask::Put { key, body } => {
                 let request = PutObjectRequest {
                     bucket: self.bucket().await?,
                     key,
-                    owner: OWNER,
+                    owner: ROOT_USER,
                     size: body.len() as u64,
                     attributes: Default::default(),
                     condition: WriteCondition::default(),

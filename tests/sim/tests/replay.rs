@@ -1,5 +1,7 @@
 //! The simulation as `cargo test` runs it: few seeds, to be quick.
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::Command;
 
 fn simulate(arguments: &[&str]) -> (bool, String) {
