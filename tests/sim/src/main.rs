@@ -52,9 +52,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let well = match arguments.seed {
         Some(seed) if std::env::var_os(seeds::RANDOMNESS).is_some() => report::play(seed, arguments.quiet),
-        Some(seed) if !arguments.twice => seeds::process(seed, arguments.quiet)
-            .and_then(|mut process| process.status())
-            .is_ok_and(|s| s.success()),
+        Some(seed) if !arguments.twice => report::one_aloud(seed, arguments.quiet),
         Some(seed) => report::all(seed..seed + 1, true),
         None => report::all(arguments.seeds.unwrap_or(SEEDS), arguments.twice),
     };

@@ -25,7 +25,7 @@ const CRATES: [Owned; 9] = [
 
 /// Paths with an owner. `cluster-tools` is a client that runs on no seam.
 const PATHS: [Owned; 9] = [
-    Owned { name: "std::fs", owners: &["runtime", "cluster-tools", "tests"] },
+    Owned { name: "std::fs", owners: &["runtime", "cluster-tools", "tests", "sim"] },
     Owned { name: "tokio::fs", owners: &["cluster-tools"] },
     Owned { name: "std::thread", owners: &["runtime", "cluster-tools", "tests"] },
     Owned { name: "spawn_blocking", owners: &["runtime"] },
