@@ -24,7 +24,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Node(command) => node(&client, command, &out).await,
         Command::Scrub => {
             let answer = client.ask(Method::POST, "scrub", &json!({})).await?;
-            out.show(&answer, |_| "Every shard of the site is being verified.\n".to_owned())
+            out.show(&answer, |answer| {
+                let nodes = answer["nodes"].as_array().map_or(0, Vec::len);
+                format!("{nodes} nodes are verifying every shard they hold.\n")
+            })
         }
         Command::Bench(arguments) => bench::run(&client, arguments, &out).await,
     }

@@ -14,6 +14,7 @@ def boto3_client(site: Site, node: int = 0, keys: Keys | None = None, **s3: Any)
     """A boto3 client of one node; keyword arguments are its `s3` settings."""
     keys = keys or site.keys
     config = Config(
+        signature_version="s3v4",
         retries={"total_max_attempts": 1},
         connect_timeout=5,
         read_timeout=_TIMEOUT_S,

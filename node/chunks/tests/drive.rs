@@ -1,13 +1,13 @@
 //! What a drive promises, seen from outside, on a simulated disk.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
-mod common;
+mod machine;
 
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{DIR, Machine, cells, header, name, soon};
+use machine::{DIR, Machine, cells, header, name, soon};
 use mucura_chunks::{BufferPool, ChunkError, Drive, DriveOptions, DriveState, ReportKind};
 use mucura_runtime::{Disk, OpenMode, RealDisk, Runtime, SimFault, Space, Unsynced, read_file};
 use mucura_types::{DriveId, SiteId, StoreId};

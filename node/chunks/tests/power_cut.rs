@@ -2,12 +2,12 @@
 //! disk in turn.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod common;
+mod machine;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{DIR, Machine, cells, header, name, soon};
+use machine::{DIR, Machine, cells, header, name, soon};
 use mucura_chunks::{ChunkError, Drive, ShardName, ShardWrite};
 use mucura_runtime::{Runtime, Unsynced};
 use mucura_types::{DriveId, SiteId};

@@ -1,11 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::join_all;
 use mucura_chunks::{ChunkError, Drive, DriveState};
+use mucura_types::NodeId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::shards::ShardRef;
+use crate::error::StoreError;
+use crate::shards::{Method, ShardRef};
 use crate::store::{Inner, Store};
 
 /// Shards listed in one go.
@@ -15,10 +19,23 @@ const PAGE: usize = 1024;
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 impl Store {
-    /// Verifies every shard of this node now, as fast as the drives allow; what
-    /// is found is repaired. Returns at once.
-    pub fn scrub_now(&self) {
-        self.inner().scrub_now.notify_one();
+    /// Has every node verify its shards now, as fast as the drives allow; what
+    /// is found is repaired. Gives the nodes that began.
+    ///
+    /// # Errors
+    /// `Unavailable`: this node's metadata cannot be read.
+    pub async fn scrub_now(&self, deadline: Instant) -> Result<Vec<NodeId>, StoreError> {
+        let inner = self.inner();
+        let nodes = inner.read(mucura_metadata::nodes).await?;
+        let asked = nodes.into_keys().map(|node| async move {
+            if node == inner.config.node {
+                inner.scrub_now.notify_one();
+                return Some(node);
+            }
+            let answer = inner.mesh.call(node, Method::Scrub as u16, Bytes::new(), deadline).await;
+            answer.ok().map(|_| node)
+        });
+        Ok(join_all(asked).await.into_iter().flatten().collect())
     }
 }
 

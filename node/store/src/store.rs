@@ -196,6 +196,10 @@ impl Service for Store {
                     let (drive, shard) = decode(&payload).map_err(|_| Refusal::Malformed)?;
                     Ok(encode(&self.0.keeper.header(drive, shard).await).into())
                 }
+                Some(Method::Scrub) => {
+                    self.0.scrub_now.notify_one();
+                    Ok(Bytes::new())
+                }
                 Some(Method::NodeStatus) => Ok(encode(&self.0.own_raft_status().await).into()),
                 Some(Method::ReplaceDrive) => {
                     let request = decode(&payload).map_err(|_| Refusal::Malformed)?;

@@ -67,8 +67,8 @@ async fn route(node: &Node, method: &Method, path: &[&str], body: &[u8], deadlin
         (&Method::POST, ["join-tokens"]) => join_token(node, &parse(body)?).await,
         (&Method::POST, ["leader"]) => transfer_leader(node, &parse(body)?).await,
         (&Method::POST, ["scrub"]) => {
-            node.store.scrub_now();
-            Ok(json!({ "started": true }))
+            let nodes = node.store.scrub_now(deadline).await?;
+            Ok(json!({ "nodes": nodes }))
         }
         _ => Err(AdminError::NotFound(format!("there is no {method} /admin/v1/{}", path.join("/")))),
     }

@@ -20,6 +20,8 @@ use crate::signals::Signals;
 
 /// How long a site may take to be ready.
 const READY_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a killed process may take to be gone.
+const SETTLE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 const DEFAULT_NODES: u16 = 3;
 const DEFAULT_DRIVES: u16 = 2;
@@ -168,6 +170,20 @@ impl Demo {
         Ok(pid)
     }
 
+    /// Gives a node that was just killed from outside the moment it takes to end.
+    async fn settle(&mut self, number: usize) -> anyhow::Result<()> {
+        let end = Instant::now() + SETTLE;
+        while Instant::now() < end {
+            let node = self.node(number)?;
+            node.ended();
+            if node.pid().is_none() {
+                break;
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Waits until every node takes part and every drive has its place.
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let root = RootKey::new(&self.state.access_key, &self.state.secret_key)
@@ -281,6 +297,7 @@ impl Demo {
         let number = request.node;
         match request.action {
             NodeAction::Start => {
+                self.settle(number).await?;
                 let pid = self.start(number, &request.environment)?;
                 Ok(format!("node {number} runs as process {pid}"))
             }

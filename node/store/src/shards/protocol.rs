@@ -26,6 +26,8 @@ pub(crate) enum Method {
     ReplaceDrive = 0x0213,
     /// Call: how the metadata log of the node stands.
     NodeStatus = 0x0214,
+    /// Call: verify all shards now.
+    Scrub = 0x0215,
 }
 
 impl Method {
@@ -38,6 +40,7 @@ impl Method {
             Self::Header,
             Self::ReplaceDrive,
             Self::NodeStatus,
+            Self::Scrub,
         ]
         .into_iter()
         .find(|method| *method as u16 == number)

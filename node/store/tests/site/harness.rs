@@ -396,8 +396,9 @@ impl Site {
         most
     }
 
-    pub(crate) fn scrub(&self) {
-        self.nodes.iter().flatten().for_each(|node| node.store.scrub_now());
+    /// Through the first node, which asks the others.
+    pub(crate) async fn scrub(&self) {
+        assert_eq!(self.store(0).scrub_now(deadline()).await.unwrap().len(), self.plan.nodes);
     }
 
     pub(crate) async fn drive_dir(&self, drive: DriveId) -> PathBuf {

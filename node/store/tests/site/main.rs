@@ -68,13 +68,13 @@ async fn a_shard_that_rots_or_vanishes_is_never_served_and_is_rebuilt() {
     for node in 0..3 {
         assert!(site.get(node, bucket, "k", 0..u64::MAX).await.unwrap().1 == body);
     }
-    site.scrub();
+    site.scrub().await;
     wait_for("the rotten shard is rebuilt", Duration::from_secs(30), || async {
         site.shard_paths() == files && site.at_risk().await == 0 && !site.is_flipped(&files[0])
     })
     .await;
     std::fs::remove_file(&files[1]).unwrap();
-    site.scrub();
+    site.scrub().await;
     for node in 0..3 {
         assert!(site.get(node, bucket, "k", 0..u64::MAX).await.unwrap().1 == body);
     }
