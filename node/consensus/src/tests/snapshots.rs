@@ -23,7 +23,7 @@ fn empty() -> State {
 /// An entry that makes or removes users, so that rows come and go.
 fn entry(index: u64, users: &[(u8, bool)]) -> Entry {
     let commands = users.iter().map(|(user, create)| {
-        let key = NewKey { access_key: format!("key-{user}"), sealed_secret: Bytes::from(vec![*user; 3000]) };
+        let key = NewKey { access_key: format!("key-{user}"), sealed_secret: Bytes::from(vec![*user; 1000]) };
         let name = format!("user-{user}");
         Envelope::repeatable(match create {
             true => Command::CreateUser(CreateUser { name, email: "e@example.org".into(), key }),
