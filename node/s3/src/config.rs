@@ -16,13 +16,13 @@ pub struct S3Config {
 }
 
 impl S3Config {
-    /// With the usual time-outs: 10 s for the metadata, 30 s for a silent client.
+    /// With the usual time-outs: 5 s for the metadata, 30 s for a silent client.
     pub fn new(region: impl Into<String>, domains: Vec<String>, host_id: impl Into<String>) -> Self {
         Self {
             region: region.into(),
             domains,
             host_id: host_id.into(),
-            metadata_timeout: Duration::from_secs(10),
+            metadata_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
         }
     }
