@@ -28,12 +28,14 @@ def listener(port: int) -> int | None:
 
 
 def alive(pid: int) -> bool:
-    """Whether it still runs; a zombie does not."""
+    """Whether it still runs; a zombie does not, once all its threads have ended:
+    until then it holds its ports."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except OSError:
         return False
-    return stat.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    return threads > 1 or stat.rsplit(")", 1)[1].split()[0] not in ("Z", "X")
 
 
 def kill(pid: int) -> None:
