@@ -1,7 +1,10 @@
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt, registry};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,10 +55,8 @@ pub fn check_filter(filter: &str) -> Result<(), LoggingError> {
     parse(filter).map(drop)
 }
 
-fn parse(filter: &str) -> Result<EnvFilter, LoggingError> {
-    EnvFilter::builder()
-        .parse(filter)
-        .map_err(|e| LoggingError::Filter { filter: filter.to_owned(), reason: e.to_string() })
+fn parse(filter: &str) -> Result<Targets, LoggingError> {
+    filter.parse().map_err(|e| LoggingError::Filter { filter: filter.to_owned(), reason: format!("{e}") })
 }
 
 /// Sends what this process logs to standard error, as far as `filter` lets it
@@ -64,12 +65,13 @@ fn parse(filter: &str) -> Result<EnvFilter, LoggingError> {
 /// # Errors
 /// [`LoggingError`].
 pub fn start_logging(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
-    let builder = tracing_subscriber::fmt().with_env_filter(parse(filter)?).with_writer(std::io::stderr);
-    let started = match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = match format {
+        LogFormat::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
-    started.map_err(|_| LoggingError::Started)
+    let filtered = layer.with_filter(parse(filter)?);
+    registry().with(filtered).try_init().map_err(|_| LoggingError::Started)
 }
 
 #[cfg(test)]

@@ -2,6 +2,11 @@ use std::fs;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
 use crate::seeds;
 use crate::site::{Outcome, PANICS, simulate};
 use crate::trace::Trace;
@@ -89,10 +94,10 @@ fn one(seed: u64, twice: bool) -> Result<String, String> {
 
 /// RUST_LOG=info tells what nodes say, with the simulation's time.
 fn tell_logs() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing_subscriber::filter::LevelFilter::OFF.into())
-        .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_timer(SimulatedTime).with_ansi(false).init();
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    let filter: Targets = asked.parse().unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer().with_timer(SimulatedTime).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }
 
 struct SimulatedTime;

@@ -66,12 +66,10 @@ impl Cluster {
 
     fn of(nodes: u64, store: StoreKind, machine: impl Fn(u64) -> Machine) -> Self {
         // RUST_LOG=info tells what the nodes do; a second call changes nothing.
-        drop(
-            tracing_subscriber::fmt()
-                .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-                .with_test_writer()
-                .try_init(),
-        );
+        if let Some(level) = std::env::var("RUST_LOG").ok().and_then(|l| l.parse::<tracing::Level>().ok()) {
+            let lines = tracing_subscriber::fmt().with_max_level(level);
+            drop(lines.with_test_writer().try_init());
+        }
         let nodes =
             (1..=nodes).map(|n| (n, Node { machine: machine(n), consensus: None, boot: 1 })).collect();
         let network = Network::default();

@@ -226,11 +226,9 @@ impl Plan {
 
 impl Site {
     pub(crate) async fn start(nodes: usize, drives: usize) -> Self {
-        if std::env::var_os("RUST_LOG").is_some() {
-            tracing_subscriber::fmt()
-                .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-                .try_init()
-                .ok();
+        // RUST_LOG=info tells what the nodes do; a second call changes nothing.
+        if let Some(level) = std::env::var("RUST_LOG").ok().and_then(|l| l.parse::<tracing::Level>().ok()) {
+            tracing_subscriber::fmt().with_max_level(level).try_init().ok();
         }
         let sockets: Vec<UdpSocket> = (0..nodes).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         let addrs = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
