@@ -29,7 +29,10 @@ def aws(site: Site, node: int, *arguments: str, timeout_s: float = 900) -> str:
     """aws-cli from the environment that runs the tests."""
     program = str(Path(sys.executable).with_name("aws"))
     environment = {**site.environment(), "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-    command = (program, "--endpoint-url", site.endpoints[node], *arguments)
+    # Sent once: a retry would hide an answer that went wrong or did not come.
+    environment["AWS_MAX_ATTEMPTS"] = "1"
+    waits = ("--cli-read-timeout", "20", "--cli-connect-timeout", "5")
+    command = (program, "--endpoint-url", site.endpoints[node], *waits, *arguments)
     return run(*command, environment=environment, timeout_s=timeout_s)
 
 

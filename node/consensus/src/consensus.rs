@@ -33,7 +33,7 @@ use crate::transport::{HandleError, Transport};
 /// wait longer share the next.
 const READ_ROUND: Duration = Duration::from_secs(2);
 /// How long an orderly end waits for another to lead.
-const TRANSFER: Duration = Duration::from_secs(5);
+const TRANSFER: Duration = Duration::from_secs(2);
 
 /// The place of an entry in the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -30,6 +30,7 @@ const COMPLETED: u8 = 0x43;
 const CHUNK: u8 = 0x50;
 const CHUNK_AT_RISK: u8 = 0x51;
 const GARBAGE: u8 = 0x60;
+const GARBAGE_OF_WRITE: u8 = 0x61;
 
 fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
@@ -184,6 +185,11 @@ pub(crate) fn garbage(class: GarbageClass, since: HybridTime, id: WriteId) -> Ve
 
 pub(crate) fn garbage_of(class: GarbageClass) -> Vec<u8> {
     key(GARBAGE, &[&[class as u8]])
+}
+
+/// Finds the item of garbage that a write's chunks belong to.
+pub(crate) fn garbage_of_write(write: WriteId) -> Vec<u8> {
+    key(GARBAGE_OF_WRITE, &[&write.to_bytes()])
 }
 
 pub(crate) fn parse_garbage(row: &[u8]) -> Option<(HybridTime, WriteId)> {

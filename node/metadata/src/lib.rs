@@ -35,9 +35,9 @@ pub use execute::{ExecuteError, Executed, WriteSet, execute};
 pub use query::{
     ListPage, ListQuery, ListedObject, ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, bucket,
     bucket_by_id_is_empty, buckets_of, chunk, chunks_at_risk, chunks_from, chunks_of_write, completed_upload,
-    current_version, drives, garbage, keys_of_user, list_objects, list_parts, list_uploads, node, nodes,
-    part, parts_of_upload, session, sessions, site, table, tables, upload, user, user_by_key, user_by_name,
-    users,
+    current_version, drives, garbage, garbage_of_write, keys_of_user, list_objects, list_parts, list_uploads,
+    node, nodes, part, parts_of_upload, session, sessions, site, table, tables, upload, user, user_by_key,
+    user_by_name, users,
 };
 pub use record::{
     AccessKeyRecord, Attributes, Body, BucketRecord, Checksum, ChecksumAlgorithm, ChecksumKind, ChunkRecord,

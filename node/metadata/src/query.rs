@@ -17,7 +17,7 @@ use crate::keys;
 use crate::record::{BucketRecord, VersionRecord};
 use crate::view::View;
 
-pub use chunks::{chunk, chunks_at_risk, chunks_from, chunks_of_write, garbage};
+pub use chunks::{chunk, chunks_at_risk, chunks_from, chunks_of_write, garbage, garbage_of_write};
 pub use listing::{ListPage, ListQuery, ListedObject, list_objects};
 pub use people::{keys_of_user, user, user_by_key, user_by_name, users};
 pub use topology::{drives, node, nodes, session, sessions, site, table, tables};

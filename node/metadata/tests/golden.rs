@@ -227,4 +227,4 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
 }
 
 const LOG: &str = "d5ed9c35a189c66aefa03bed58b9d36e55d590753d57876c180dd2f3b38ee8f8";
-const ROWS: &str = "1c7d66d0f14a631251f5dac26b2fbd0ffbc9d725819e53d6e3e2681b75e69d00";
+const ROWS: &str = "5b0e0a526fe26891aa035c2a9a6d6c6938bfcfac0154a2ca8b6e31a8c4ec5535";

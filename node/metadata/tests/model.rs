@@ -9,7 +9,8 @@ use bytes::Bytes;
 use mucura_metadata::{
     Attributes, Batch, Command, CompleteUpload, CreateUpload, DeleteCondition, ETag, Envelope, GarbageClass,
     ListQuery, NodeRecord, PutObject, PutPart, Rejection, Reply, SiteSeed, View, ViewError, WriteCondition,
-    WriteSet, Written, chunks_from, current_version, execute, garbage, list_objects, parts_of_upload,
+    WriteSet, Written, chunks_from, current_version, execute, garbage, garbage_of_write, list_objects,
+    parts_of_upload,
 };
 use mucura_types::{BucketId, HybridTime, NodeId, SessionId, SiteId, StoreId, Timestamp, UserId, WriteId};
 use proptest::prelude::*;
@@ -317,6 +318,11 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
     let at_once =
         |rows: &Rows| garbage(rows, GarbageClass::AtOnce, None, HybridTime(u64::MAX), 10).unwrap().len();
     assert_eq!(at_once(&rows), 1);
+    let is_garbage = |rows: &Rows, counter| {
+        garbage_of_write(rows, WriteId { session, counter }).unwrap().map(|item| item.class)
+    };
+    assert_eq!(is_garbage(&rows, 12), Some(GarbageClass::AtOnce));
+    assert_eq!(is_garbage(&rows, 22), None);
 
     let complete = |parts: &[(u16, u8)], part_bytes_min| {
         Command::CompleteUpload(CompleteUpload {
@@ -358,15 +364,17 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
         },
     )
     .unwrap();
-    for class in
-        [GarbageClass::AtOnce, GarbageClass::AfterGrace, GarbageClass::AtOnce, GarbageClass::AfterGrace]
-    {
+    // The parts' time of grace is the upload's: they do not wait once more.
+    for class in [GarbageClass::AtOnce, GarbageClass::AfterGrace, GarbageClass::AtOnce] {
         for item in garbage(&rows, class, None, HybridTime(u64::MAX), 10).unwrap() {
             while rows.one(17, Command::ForgetGarbage { item }) == Ok(Reply::More) {}
         }
     }
     assert!(chunks_from(&rows, None, 10).unwrap().is_empty());
     assert!(parts_of_upload(&rows, upload, 0, 10).unwrap().is_empty());
+    for counter in [11, 12, 13, 22] {
+        assert_eq!(is_garbage(&rows, counter), None);
+    }
     assert_eq!(rows.one(18, complete(&[(1, 1), (2, 9)], 100)), done);
 }
 

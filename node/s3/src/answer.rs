@@ -73,7 +73,7 @@ impl Answer {
             // The answer goes out meanwhile; a connection that is closed while
             // its client still sends would take the answer with it.
             tasks.spawn(payload.drain());
-        } else if payload.is_unread() {
+        } else if payload.ends_connection() {
             self.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let mut response = Response::new(axum::body::Body::new(AnswerBody::new(self.content, account)));

@@ -122,3 +122,13 @@ async fn a_refused_client_that_waits_is_not_told_to_go_on() {
     assert!(got.starts_with("HTTP/1.1 403 ") && got.contains("connection: close"), "{got}");
     server.abort();
 }
+
+#[tokio::test]
+async fn a_client_that_waits_with_nothing_to_send_does_not_keep_its_connection() {
+    let (address, server) = serve().await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = b"PUT /b/k HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 0\r\n\r\n";
+    let got = exchange(&mut stream, request, |_| false).await;
+    assert!(!got.contains("100 Continue") && got.contains("connection: close"), "{got}");
+    server.abort();
+}

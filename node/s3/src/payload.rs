@@ -26,7 +26,8 @@ pub(crate) enum PayloadFault {
 pub(crate) struct Payload {
     body: Body,
     received: u64,
-    /// The client waits for `100 Continue`, which the first poll sends.
+    /// The client waits for `100 Continue`, which the first poll sends; where
+    /// there is no body, nothing does.
     held_back: bool,
     over: bool,
 }
@@ -41,7 +42,7 @@ impl Payload {
 
     /// The next bytes, never empty; none at the end.
     pub(crate) async fn next(&mut self, idle: Duration) -> Result<Option<Bytes>, PayloadFault> {
-        self.held_back = false;
+        self.held_back &= self.over;
         while !self.over {
             let frame = match timeout(idle, self.body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
@@ -78,9 +79,12 @@ impl Payload {
         !self.over && !self.held_back
     }
 
-    /// Whether bytes are left that must not be taken for the next request.
-    pub(crate) fn is_unread(&self) -> bool {
-        !self.over
+    /// Whether the connection must end with the answer: bytes are left that
+    /// must not be taken for the next request, or the client was never told to
+    /// go on. botocore, answered without having been told, takes the head of
+    /// its next answer on that connection for a body, and waits.
+    pub(crate) fn ends_connection(&self) -> bool {
+        !self.over || self.held_back
     }
 
     /// Reads on for a while and forgets it.

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
@@ -22,6 +23,9 @@ const CONNECTIONS_MAX: usize = 4096;
 /// How long the head of a request may take to arrive, and how long a kept
 /// connection may be silent.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take nothing of an answer: what it does not take
+/// holds memory that others wait for.
+const STALLED_TIMEOUT: Duration = Duration::from_secs(120);
 /// Bytes of a request's head, and the most that is read from a connection at once.
 const HEAD_BYTES_MAX: usize = 256 << 10;
 /// Headers of a request.
@@ -87,6 +91,8 @@ async fn serve(stream: TcpStream, router: Router, cancel: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALLED_TIMEOUT));
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         // A router is always ready.
@@ -97,7 +103,7 @@ async fn serve(stream: TcpStream, router: Router, cancel: CancellationToken) {
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -115,6 +121,7 @@ async fn serve(stream: TcpStream, router: Router, cancel: CancellationToken) {
 mod tests {
     use super::*;
     use axum::routing::get;
+    use futures_util::stream;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     async fn start(router: Router) -> (HttpServer, SocketAddr) {
@@ -150,6 +157,22 @@ mod tests {
         assert!(server.stop(Instant::now() + Duration::from_secs(10)).await);
         assert!(request.await.unwrap().ends_with("done"));
         assert!(TcpStream::connect(addr).await.is_err(), "it still listens");
+    }
+
+    /// The clock runs ahead whenever everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_does_not_hold_its_answer_for_ever() {
+        let piece = bytes::Bytes::from(vec![0; 1 << 20]);
+        let endless = || async { Body::from_stream(stream::repeat(Ok::<_, Infallible>(piece))) };
+        let (server, addr) = start(Router::new().route("/", get(endless))).await;
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        stream.readable().await.unwrap();
+        while server.connections.len() > 1 {
+            sleep(Duration::from_secs(1)).await;
+        }
+        drop(stream);
+        server.stop(Instant::now() + Duration::from_secs(5)).await;
     }
 
     #[tokio::test]

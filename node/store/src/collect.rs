@@ -2,21 +2,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mucura_metadata::{Command, Garbage, GarbageClass, GarbageItem, Reply, chunks_of_write, garbage};
-use mucura_types::HybridTime;
-use tokio::time::Instant;
+use futures_util::stream::{self, StreamExt};
+use mucura_metadata::{
+    ChunkRecord, Command, Garbage, GarbageClass, GarbageItem, Reply, chunk, chunks_of_write, garbage,
+    garbage_of_write,
+};
+use mucura_types::{ChunkId, HybridTime};
+use tokio::time::{Instant, sleep};
 
 use crate::background::rung;
 use crate::error::StoreError;
 use crate::shards::ShardRef;
 use crate::store::Inner;
-use crate::topology::Target;
+use crate::topology::{Target, Topology};
 
 /// Between two looks for garbage, unless told of some.
 const PERIOD: Duration = Duration::from_secs(2);
-/// Items read in one go. Those that wait for a drive to come back are passed
-/// by, and do not hold up the others.
+/// Items read in one go.
 const PAGE: usize = 256;
+/// Items that are removed at once.
+const AT_ONCE: usize = 16;
+/// The longest rest after a look that left items behind: those have shards on
+/// a drive that does not answer.
+const REST_MAX: Duration = Duration::from_secs(20);
 /// A repeated Complete gets the same answer for this long.
 const TOMBSTONE: Duration = Duration::from_secs(24 * 3600);
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,46 +38,67 @@ impl Inner {
             if *self.consensus.leader().borrow() != Some(self.config.node) {
                 continue;
             }
-            for (class, age) in [
-                (GarbageClass::AtOnce, Duration::ZERO),
-                (GarbageClass::AfterGrace, self.config.grace),
-                (GarbageClass::Tombstone, TOMBSTONE),
-            ] {
-                if let Err(error) = self.collect_class(class, age).await {
+            let mut left = 0;
+            for class in [GarbageClass::AtOnce, GarbageClass::AfterGrace, GarbageClass::Tombstone] {
+                left += self.collect_class(class).await.unwrap_or_else(|error| {
                     tracing::info!(%error, ?class, "collect garbage; tried again soon");
-                }
+                    1
+                });
             }
+            sleep(PERIOD.saturating_mul(left).min(REST_MAX)).await;
         }
     }
 
-    async fn collect_class(self: &Arc<Self>, class: GarbageClass, age: Duration) -> Result<(), StoreError> {
-        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        // The hybrid clock may run a little ahead of the wall clock; what may
-        // go at once has no age to be compared.
-        let before = match class {
-            GarbageClass::AtOnce => HybridTime(u64::MAX),
-            _ => HybridTime(self.runtime.clock.now_ms().saturating_sub(age_ms) << 16),
+    /// Garbage of this class may go if it is from before this.
+    fn due_before(&self, class: GarbageClass) -> HybridTime {
+        let age = match class {
+            // The hybrid clock may run a little ahead of the wall clock; what
+            // may go at once has no age to be compared.
+            GarbageClass::AtOnce => return HybridTime(u64::MAX),
+            GarbageClass::AfterGrace => self.config.grace,
+            GarbageClass::Tombstone => TOMBSTONE,
         };
-        let mut after = None;
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        HybridTime(self.runtime.clock.now_ms().saturating_sub(age_ms) << 16)
+    }
+
+    /// Collects what is due; gives how many items are left behind.
+    async fn collect_class(self: &Arc<Self>, class: GarbageClass) -> Result<u32, StoreError> {
+        let before = self.due_before(class);
+        let (mut after, mut left) = (None, 0);
         loop {
             let items = self.read(move |view| garbage(view, class, after, before, PAGE)).await?;
-            for item in &items {
-                if self.remove_shards(*item).await? {
-                    let command = Command::ForgetGarbage { item: *item };
-                    let deadline = Instant::now() + PROPOSE_TIMEOUT;
-                    if self.gateway.repeatable(command, deadline).await? == Reply::More {
-                        self.garbage_found.notify_one();
-                    }
-                }
+            let last = (items.len() == PAGE).then(|| items.last().copied()).flatten();
+            let mut collected = stream::iter(items)
+                .map(|item| {
+                    let inner = self.clone();
+                    async move { inner.collect_item(item).await }
+                })
+                .buffer_unordered(AT_ONCE);
+            while let Some(gone) = collected.next().await {
+                left += u32::from(!gone?);
             }
-            match items.last() {
-                Some(last) if items.len() == PAGE => after = Some(*last),
-                _ => return Ok(()),
+            match last {
+                Some(last) => after = Some(last),
+                None => return Ok(left),
             }
         }
     }
 
-    /// Removes the shards of an item; whether all are gone.
+    /// Removes an item and its shards; whether all are gone.
+    async fn collect_item(self: &Arc<Self>, item: GarbageItem) -> Result<bool, StoreError> {
+        if !self.remove_shards(item).await? {
+            return Ok(false);
+        }
+        let command = Command::ForgetGarbage { item };
+        if self.gateway.repeatable(command, Instant::now() + PROPOSE_TIMEOUT).await? == Reply::More {
+            self.garbage_found.notify_one();
+        }
+        Ok(true)
+    }
+
+    /// Removes the shards of an item from every drive that answers; whether
+    /// all are gone.
     async fn remove_shards(self: &Arc<Self>, item: GarbageItem) -> Result<bool, StoreError> {
         let Garbage::Write(write) = item.garbage else {
             return Ok(true);
@@ -89,16 +118,38 @@ impl Inner {
                 Ok(by_target)
             })
             .await?;
-        // Half of it gone would only make work for repair.
-        if by_target.keys().any(|target| !self.health.readable(*target)) {
-            return Ok(false);
-        }
+        let mut all = true;
         for (target, shards) in by_target {
+            if !self.health.readable(target) {
+                all = false;
+                continue;
+            }
             if let Err(fault) = self.shards.remove(target, shards, Instant::now() + REMOVE_TIMEOUT).await {
                 tracing::info!(drive = %target.drive, %fault, "remove garbage; tried again soon");
-                return Ok(false);
+                all = false;
             }
         }
-        Ok(true)
+        Ok(all)
+    }
+
+    /// The record of a chunk, with the topology of the same index. None also
+    /// if it is garbage that is due: whoever mended that would work against
+    /// the collection.
+    pub(crate) async fn wanted_chunk(
+        self: &Arc<Self>,
+        id: ChunkId,
+    ) -> Result<Option<(Arc<Topology>, ChunkRecord)>, StoreError> {
+        let inner = self.clone();
+        let found = self
+            .read(move |view| {
+                let topology = inner.topology.of(view)?;
+                let item = garbage_of_write(view, id.write)?;
+                Ok(chunk(view, id)?.map(|record| (topology, record, item)))
+            })
+            .await?;
+        let due = |item: GarbageItem| item.since < self.due_before(item.class);
+        Ok(found
+            .filter(|(_, _, item)| !item.is_some_and(due))
+            .map(|(topology, record, _)| (topology, record)))
     }
 }

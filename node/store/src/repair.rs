@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use mucura_chunks::{Drive, DriveState, ShardHeader};
-use mucura_metadata::{ChunkRecord, Command, chunk, chunks_at_risk, sessions};
-use mucura_types::{ChunkId, SessionId};
+use mucura_metadata::{ChunkRecord, Command, chunks_at_risk, sessions};
+use mucura_types::SessionId;
 use tokio::time::{Instant, sleep};
 
 use crate::background::rung;
@@ -148,9 +148,10 @@ impl Inner {
         Ok(failed)
     }
 
-    /// Rebuilds a shard on the drive if the metadata says that it is there.
+    /// Rebuilds a shard on the drive if the metadata says that it is there and
+    /// it is still wanted.
     async fn repair_shard(self: &Arc<Self>, drive: &Drive, shard: ShardRef) -> Result<(), StoreError> {
-        let Some((topology, record)) = self.chunk_record(shard.chunk).await? else {
+        let Some((topology, record)) = self.wanted_chunk(shard.chunk).await? else {
             return Ok(());
         };
         let position = usize::from(shard.position);
@@ -167,19 +168,10 @@ impl Inner {
         let target = self.own_target(drive);
         let (mut after, mut failed) = (None, 0);
         loop {
-            let inner = self.clone();
-            let (topology, page) = self
-                .read(move |view| {
-                    let topology = inner.topology.of(view)?;
-                    let mut page: Vec<(ChunkId, ChunkRecord)> = Vec::new();
-                    for id in chunks_at_risk(view, after, PAGE)? {
-                        page.extend(chunk(view, id)?.map(|record| (id, record)));
-                    }
-                    Ok((topology, page))
-                })
-                .await?;
-            for (chunk, record) in &page {
-                let mapped = topology.mapped(*chunk, record);
+            let page = self.read(move |view| chunks_at_risk(view, after, PAGE)).await?;
+            for chunk in &page {
+                let Some((topology, record)) = self.wanted_chunk(*chunk).await? else { continue };
+                let mapped = topology.mapped(*chunk, &record);
                 let ours = record
                     .exceptions
                     .iter()
@@ -187,19 +179,16 @@ impl Inner {
                 for exception in ours {
                     let shard = ShardRef { chunk: *chunk, position: exception.position };
                     let at = exception.at.and_then(|drive| topology.target(drive));
-                    match self.bring_one_home(&topology, shard, record, target, at).await {
-                        Ok(()) => {}
-                        Err(error) => {
-                            failed += 1;
-                            if failed <= TOLD_MAX {
-                                tracing::info!(shard = ?shard, %error, "bring a shard home; tried again soon");
-                            }
+                    if let Err(error) = self.bring_one_home(&topology, shard, &record, target, at).await {
+                        failed += 1;
+                        if failed <= TOLD_MAX {
+                            tracing::info!(shard = ?shard, %error, "bring a shard home; tried again soon");
                         }
                     }
                 }
             }
             match page.last() {
-                Some((chunk, _)) if page.len() == PAGE => after = Some(*chunk),
+                Some(chunk) if page.len() == PAGE => after = Some(*chunk),
                 _ => return Ok(failed),
             }
         }

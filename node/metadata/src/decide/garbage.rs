@@ -29,7 +29,11 @@ pub(super) fn discard_upload(upload: WriteId, stamps: &mut Stamps, rows: &Overla
 
 pub(super) fn discard(class: GarbageClass, garbage: Garbage, stamps: &mut Stamps, rows: &Overlay<'_>) {
     let item = GarbageItem { class, since: stamps.time(), garbage };
-    rows.put(keys::garbage(item.class, item.since, garbage.id()), encode(&item));
+    let row = encode(&item);
+    if let Garbage::Write(write) = garbage {
+        rows.put(keys::garbage_of_write(write), row.clone());
+    }
+    rows.put(keys::garbage(item.class, item.since, garbage.id()), row);
 }
 
 pub(super) fn forget(item: GarbageItem, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
@@ -39,6 +43,7 @@ pub(super) fn forget(item: GarbageItem, stamps: &mut Stamps, rows: &Overlay<'_>)
     }
     match item.garbage {
         Garbage::Write(write) => {
+            rows.delete(keys::garbage_of_write(write));
             for (chunk, record) in query::chunks_of_write(rows, write)? {
                 rows.delete(keys::chunk(chunk));
                 if !record.exceptions.is_empty() {
@@ -50,7 +55,8 @@ pub(super) fn forget(item: GarbageItem, stamps: &mut Stamps, rows: &Overlay<'_>)
             let parts = query::parts_of_upload(rows, upload, 0, STEP)?;
             for (number, part) in &parts {
                 rows.delete(keys::part(upload, *number));
-                discard_body(&part.body, item.class, stamps, rows);
+                // The upload has had its time of grace.
+                discard_body(&part.body, GarbageClass::AtOnce, stamps, rows);
             }
             if parts.len() == STEP {
                 return Ok(Ok(Reply::More));

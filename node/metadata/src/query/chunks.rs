@@ -69,6 +69,14 @@ pub fn chunks_at_risk(view: &dyn View, after: Option<ChunkId>, max: usize) -> Fo
     Ok(found)
 }
 
+/// The item of garbage that a write is, if it is one.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn garbage_of_write(view: &dyn View, write: WriteId) -> Found<Option<GarbageItem>> {
+    get(view, "garbage of a write", &keys::garbage_of_write(write))
+}
+
 /// Up to `max` items of garbage of a class behind `after`, oldest first, that
 /// became garbage before `before`.
 ///

@@ -56,6 +56,8 @@ pub(crate) struct MemoryBody {
     pieces: Vec<Bytes>,
     fails: bool,
     declared: usize,
+    /// So long before the last piece.
+    pause: Duration,
 }
 
 impl MemoryBody {
@@ -68,16 +70,24 @@ impl MemoryBody {
         Self { fails: true, declared: bytes.len(), ..Self::whole(&bytes[..len]) }
     }
 
+    /// The client sends nothing for a while before the last bytes.
+    pub(crate) fn pausing(bytes: &[u8], pause: Duration) -> Self {
+        Self { pause, ..Self::whole(bytes) }
+    }
+
     /// The client sends more or less than it says.
     pub(crate) fn declared(bytes: &[u8], declared: usize) -> Self {
         let pieces = bytes.chunks(100_000).rev().map(Bytes::copy_from_slice).collect();
-        Self { pieces, fails: false, declared }
+        Self { pieces, fails: false, declared, pause: Duration::ZERO }
     }
 }
 
 impl Body for MemoryBody {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyFailed>> + Send + '_>> {
         Box::pin(async {
+            if self.pieces.len() == 1 {
+                tokio::time::sleep(self.pause).await;
+            }
             match self.pieces.pop() {
                 None if self.fails => Err(BodyFailed),
                 next => Ok(next),
@@ -410,13 +420,16 @@ impl Site {
 
     /// All files of shards, sorted.
     pub(crate) fn shard_paths(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        for node in 0..self.plan.nodes {
-            for dir in self.plan.drive_dirs(node) {
-                walk(&dir.join("shards"), &mut files);
-            }
-        }
+        let mut files: Vec<_> = (0..self.plan.nodes).flat_map(|node| self.shard_paths_of(node)).collect();
         files.sort();
+        files
+    }
+
+    pub(crate) fn shard_paths_of(&self, node: usize) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for dir in self.plan.drive_dirs(node) {
+            walk(&dir.join("shards"), &mut files);
+        }
         files
     }
 

@@ -6,6 +6,7 @@ mod harness;
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use harness::{MemoryBody, Site, bytes, wait_for};
 use mucura_metadata::{ListQuery, Rejection, WriteCondition};
 use mucura_store::{CompleteRequest, PutPartRequest, StoreError};
@@ -177,5 +178,95 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
     assert!(site.get(1, bucket, "big", from as u64..to as u64).await.unwrap().1 == whole[from..to]);
     store.delete_object(bucket, "big", Default::default(), harness::deadline()).await.unwrap();
     wait_for("the bytes come back", Duration::from_secs(30), || async { site.shard_files() == 0 }).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_bytes_come_back_from_every_drive_that_answers() {
+    let mut site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    for n in 0..6 {
+        site.put(0, bucket, &format!("k{n}"), &bytes(n, 100_000)).await.unwrap();
+    }
+    site.kill(2).await;
+    let store = site.store(0);
+    for n in 0..6 {
+        wait_for("a delete succeeds", Duration::from_secs(20), || async {
+            store
+                .delete_object(bucket, &format!("k{n}"), Default::default(), harness::deadline())
+                .await
+                .is_ok()
+        })
+        .await;
+    }
+    let held = site.shard_paths_of(2).len();
+    assert!(held > 0);
+    wait_for("the nodes that run hold nothing", Duration::from_secs(30), || async {
+        site.shard_files() == held
+    })
+    .await;
+    site.restart(2).await;
+    wait_for("the last bytes come back", Duration::from_secs(60), || async { site.shard_files() == 0 }).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_pauses_longer_than_a_drive_may_is_served() {
+    let site = Site::start(3, 1).await;
+    let bucket = site.bucket("data").await;
+    // Two stripes, and six seconds between them.
+    let body = bytes(1, 3 * MIB);
+    let mut slow = MemoryBody::pausing(&body, Duration::from_secs(6));
+    site.put_body(0, bucket, "k", &mut slow).await.unwrap();
+    assert!(site.get(1, bucket, "k", 0..u64::MAX).await.unwrap().1 == body);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_repaired_is_told_at_once_and_keeps_nothing_else_from_repair() {
+    let site = Site::start(3, 1).await;
+    let bucket = site.bucket("data").await;
+    site.put(0, bucket, "lost", &bytes(1, 100_000)).await.unwrap();
+    let lost = site.shard_paths();
+    site.put(0, bucket, "hurt", &bytes(2, 100_000)).await.unwrap();
+    let hurt: Vec<_> = site.shard_paths().into_iter().filter(|path| !lost.contains(path)).collect();
+    assert_eq!((lost.len(), hurt.len()), (2, 2), "1+1 on three drives");
+    for path in lost.iter().chain(&hurt[..1]) {
+        std::fs::remove_file(path).unwrap();
+    }
+    // Not an answer that breaks off: an error in place of one.
+    let fresh = site.fresh(0).await;
+    let info = fresh.object(bucket, "lost").await.unwrap().unwrap();
+    let error = fresh.open(&info, 0..u64::MAX).await.err().expect("nothing can be read");
+    assert!(matches!(error, StoreError::NotEnoughShards { .. }), "{error}");
+    site.scrub().await;
+    wait_for("the other is rebuilt", Duration::from_secs(60), || async { hurt[0].exists() }).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_goes_on_while_its_shards_are_brought_home() {
+    let mut site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    let body = bytes(1, 40 * MIB);
+    site.kill(2).await;
+    wait_for("a write succeeds", Duration::from_secs(20), || async {
+        site.put(0, bucket, "k", &body).await.is_ok()
+    })
+    .await;
+    let fresh = site.fresh(1).await;
+    let info = fresh.object(bucket, "k").await.unwrap().unwrap();
+    let mut stream = fresh.open(&info, 0..u64::MAX).await.unwrap();
+    let mut read = stream.next().await.unwrap().unwrap().to_vec();
+    site.restart(2).await;
+    wait_for("no hand-off is left", Duration::from_secs(60), || async {
+        site.at_risk().await == 0 && site.shard_files() == 3
+    })
+    .await;
+    while let Some(piece) = stream.next().await {
+        read.extend_from_slice(&piece.unwrap());
+    }
+    assert!(read == body);
+    drop(stream);
     site.stop().await;
 }
