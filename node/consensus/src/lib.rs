@@ -16,6 +16,7 @@
 
 mod batcher;
 mod boot_mark;
+mod buffered_store;
 mod config;
 mod consensus;
 mod dump;

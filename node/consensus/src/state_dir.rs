@@ -5,6 +5,7 @@ use mucura_runtime::{OpenMode, Runtime};
 use mucura_types::GroupId;
 
 use crate::boot_mark;
+use crate::buffered_store::BufferedStore;
 use crate::config::StoreKind;
 use crate::memory_store::MemoryStore;
 use crate::sled_store::SledStore;
@@ -31,7 +32,8 @@ impl StateDir {
     /// The directory cannot be written, or not even an empty store opens.
     pub(crate) fn open(&self, discard: bool) -> io::Result<State> {
         let StoreKind::Sled { cache_bytes } = self.kind else {
-            return State::open(Box::new(MemoryStore::default())).map_err(io::Error::other);
+            return State::open(Box::new(BufferedStore::new(MemoryStore::default())))
+                .map_err(io::Error::other);
         };
         let disk = &*self.runtime.disk;
         disk.create_dir_all(&self.dir)?;
@@ -41,7 +43,7 @@ impl StateDir {
         boot_mark::write(disk, &self.mark(), &self.boot, false)?;
         let open = |number: u64| {
             let store = SledStore::open(&self.store(number), self.group, cache_bytes)?;
-            State::open(Box::new(store))
+            State::open(Box::new(BufferedStore::new(store)))
         };
         if let (true, [number]) = (usable, &old[..]) {
             match open(*number) {

@@ -74,14 +74,23 @@ pub(crate) mod conformance {
         rows
     }
 
+    fn write_set(batch: &[(u8, Option<u8>)]) -> WriteSet {
+        batch
+            .iter()
+            .map(|(k, v)| (Bytes::from(vec![*k, 1]), v.map(|v| Bytes::from(vec![v; usize::from(v)]))))
+            .collect()
+    }
+
+    /// Applies a batch of puts and deletes.
+    pub(crate) fn apply(store: &dyn StateStore, batch: &[(u8, Option<u8>)]) {
+        store.apply(&write_set(batch)).unwrap();
+    }
+
     /// Batches of puts and deletes, with loads in between, against a map.
     pub(crate) fn behaves_like_an_ordered_map(store: &dyn StateStore, batches: &[Vec<(u8, Option<u8>)>]) {
         let mut model: BTreeMap<Vec<u8>, Vec<u8>> = rows(store, &[], None).into_iter().collect();
         for (number, batch) in batches.iter().enumerate() {
-            let writes: WriteSet = batch
-                .iter()
-                .map(|(k, v)| (Bytes::from(vec![*k, 1]), v.map(|v| Bytes::from(vec![v; usize::from(v)]))))
-                .collect();
+            let writes = write_set(batch);
             if number % 4 == 3 {
                 model.clear();
                 let mut load = store.load().unwrap();

@@ -110,7 +110,7 @@ async fn load_or_make(runtime: &Runtime, dir: &Path, options: &DemoOptions) -> a
                 differences.join(", ")
             );
         }
-        let taken = state.ports.taken();
+        let taken = state.ports.taken_for_good().await;
         if !taken.is_empty() {
             bail!("ports of the demo in {} are in use: {taken:?}", dir.display());
         }
@@ -121,7 +121,7 @@ async fn load_or_make(runtime: &Runtime, dir: &Path, options: &DemoOptions) -> a
     let state = DemoState {
         nodes,
         drives: options.drives.unwrap_or(DEFAULT_DRIVES),
-        ports: Ports::choose(options.s3_port, nodes)?,
+        ports: Ports::choose(options.s3_port, nodes).await?,
         access_key: options.access_key.clone().unwrap_or(random.access_key),
         secret_key: options.secret_key.clone().unwrap_or(random.secret_key),
     };
