@@ -30,7 +30,10 @@ def grow(root: Path, files: int, largest: int, seed: int) -> None:
         else:
             size = chance.randrange(min(2 * MIB, largest + 1))
         file = folder / f"{chance.choice(stems)} {number}"
-        file.write_bytes(chance.randbytes(size))
+        if size > 16 * MIB:
+            large_file(file, size, seed)
+        else:
+            file.write_bytes(chance.randbytes(size))
         # Older than any upload: clients compare times to the second.
         os.utime(file, (OLD_S + number, OLD_S + number))
 

@@ -159,14 +159,18 @@ async fn answer(
     if claim.session_token.is_some() {
         return Err(ErrorCode::InvalidToken.into());
     }
-    let fresh = shared.store.fresh(Instant::now() + shared.config.metadata_timeout).await?;
+    let routed = route(&head, &shared.config.domains);
+    let named = routed.as_ref().ok().map(|route| (route.bucket.as_deref(), route.key.as_deref()));
+    let (bucket, key) = named.unwrap_or_default();
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    let mut fresh = shared.store.fresh(Instant::now() + shared.config.metadata_timeout).await?;
     let access_key = claim.access_key.clone();
     let principal = fresh
-        .principal(&access_key)
+        .principal(&access_key, bucket, key.filter(|_| reads))
         .await?
         .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))?;
     let verified = claim.verify(&principal.secret, shared.runtime.clock.now_ms())?;
-    let route = route(&head, &shared.config.domains)?;
+    let route = routed?;
     account.operation(route.name.as_str());
     let span = tracing::Span::current();
     span.record("operation", route.name.as_str());

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use mucura_metadata as metadata;
 use mucura_metadata::{
     Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Command, DeleteCondition, ETag, PutObject,
     Rejection, Reply, VersionRecord, WriteCondition, Written,
@@ -120,17 +119,6 @@ impl Store {
 }
 
 impl Fresh {
-    /// The current version of a key.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Internal`.
-    pub async fn object(&self, bucket: BucketId, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
-        let key = key.to_owned();
-        let found = self.read(move |view| metadata::current_version(view, bucket, key.as_bytes())).await?;
-        let found = found.filter(|(_, record)| !record.summary.delete_marker);
-        Ok(found.map(|(order, record)| ObjectInfo { order, record }))
-    }
-
     /// The bytes `range` of a version; the range must lie within its size.
     ///
     /// # Errors

@@ -63,6 +63,10 @@ impl Inner {
         body: Body,
         range: Range<u64>,
     ) -> Result<ObjectStream, StoreError> {
+        if let Body::Inline(sealed) = body {
+            let pieces = self.take_step(Step::Inline { sealed, range }).await?;
+            return Ok(Box::pin(stream::iter(pieces.into_iter().map(Ok))));
+        }
         let inner = self.clone();
         let extents = self
             .read(move |view| {
