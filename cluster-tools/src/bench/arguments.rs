@@ -9,6 +9,8 @@ pub(crate) enum Workload {
     Put,
     /// Fetch objects that were stored before the clock starts.
     Get,
+    /// Ask for their size only.
+    Head,
     /// List pages of up to 1,000 of them.
     List,
     /// Of ten requests six fetch, three store, one lists.
@@ -34,7 +36,7 @@ pub(crate) struct BenchArguments {
     /// How many requests in all.
     #[arg(long)]
     pub(crate) count: Option<u64>,
-    /// Objects to fetch from, or to list; stored before the clock starts.
+    /// Objects to fetch from, ask for, or list; stored before the clock starts.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) objects: u32,
     /// Compare every byte fetched with what was stored.

@@ -17,6 +17,7 @@ const FAILURES_MAX: usize = 16;
 pub(super) enum Operation {
     Put,
     Get,
+    Head,
     List,
 }
 
@@ -25,6 +26,7 @@ impl Operation {
         match self {
             Self::Put => "put",
             Self::Get => "get",
+            Self::Head => "head",
             Self::List => "list",
         }
     }

@@ -163,14 +163,20 @@ impl Shared {
                 Ok(size)
             }
             Operation::Get => {
-                // Another order than that of storing.
-                let object = number.wrapping_mul(2_654_435_761) % before.max(1);
+                let object = shuffled(number, before);
                 let expected = self.arguments.verify.then_some((&self.pattern, object));
                 let got = client.get(&key(&self.prefix, object), expected).await?;
                 if got != size {
                     bail!("{got} bytes instead of {size}");
                 }
                 Ok(size)
+            }
+            Operation::Head => {
+                let told = client.head(&key(&self.prefix, shuffled(number, before))).await?;
+                if told != Some(size) {
+                    bail!("a size of {told:?} instead of {size}");
+                }
+                Ok(0)
             }
             Operation::List => {
                 let keys = client.list(&self.prefix).await?;
@@ -201,9 +207,15 @@ async fn remove_all(shared: &Arc<Shared>, before: u64) {
     while tasks.join_next().await.is_some() {}
 }
 
+/// Another order than that of storing.
+fn shuffled(number: u64, objects: u64) -> u64 {
+    number.wrapping_mul(2_654_435_761) % objects.max(1)
+}
+
 fn operation(workload: Workload, number: u64) -> Operation {
     match (workload, number % 10) {
         (Workload::Put, _) | (Workload::Mixed, 1 | 4 | 7) => Operation::Put,
+        (Workload::Head, _) => Operation::Head,
         (Workload::List, _) | (Workload::Mixed, 9) => Operation::List,
         (Workload::Get | Workload::Mixed, _) => Operation::Get,
     }

@@ -75,6 +75,14 @@ impl S3Client {
         timeout(PATIENCE, read).await.context("no end in time")?
     }
 
+    /// Asks for an object; gives the size that is told.
+    pub(super) async fn head(&self, key: &str) -> anyhow::Result<Option<u64>> {
+        let answer = self.send(Method::HEAD, key, whole("")).await?;
+        let size = answer.headers().get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
+        self.finish(answer).await?;
+        Ok(size)
+    }
+
     /// Lists one page; gives how many keys it holds.
     pub(super) async fn list(&self, prefix: &str) -> anyhow::Result<u64> {
         let answer =
