@@ -10,11 +10,13 @@ from .site import Keys, Site
 _TIMEOUT_S = 60
 
 
-def boto3_client(site: Site, node: int = 0, keys: Keys | None = None, **s3: Any) -> Any:
-    """A boto3 client of one node; keyword arguments are its `s3` settings."""
+def boto3_client(
+    site: Site, node: int = 0, keys: Keys | None = None, *, signature: str | None = "s3v4", **s3: Any
+) -> Any:
+    """A boto3 client of one node; other keyword arguments are its `s3` settings."""
     keys = keys or site.keys
     config = Config(
-        signature_version="s3v4",
+        signature_version=signature,
         retries={"total_max_attempts": 1},
         connect_timeout=5,
         read_timeout=_TIMEOUT_S,

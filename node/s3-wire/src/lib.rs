@@ -7,7 +7,7 @@
 //!
 //! The life of a request:
 //!
-//! 1. [`sigv4::Claim::parse`] and [`sigv4::Claim::verify`] say who sent it.
+//! 1. [`auth::Claim::parse`] and [`auth::Claim::verify`] say who sent it.
 //! 2. [`request::parse_request`] says what it asks for. What S3 has and we do not is
 //!    `NotImplemented`, never quietly something else.
 //! 3. The body runs through [`chunked::Decoder`] if it is framed; [`checksum`] has the hashers, and
@@ -17,6 +17,7 @@
 //!
 //! Invariant: no input makes anything here panic, and every parser has its bounds.
 
+pub mod auth;
 pub mod checksum;
 pub mod chunked;
 pub mod conditions;
@@ -24,6 +25,7 @@ pub mod error;
 mod head;
 pub mod range;
 pub mod request;
+pub mod sigv2;
 pub mod sigv4;
 pub mod time;
 mod uri;

@@ -1,6 +1,6 @@
 use mucura_metadata::BucketRecord;
+use mucura_s3_wire::auth::Verified;
 use mucura_s3_wire::request::RequestBody;
-use mucura_s3_wire::sigv4::Verified;
 use mucura_s3_wire::xml::Owner;
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::{

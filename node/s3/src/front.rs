@@ -6,8 +6,9 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mucura_runtime::Runtime;
+use mucura_s3_wire::auth::Claim;
 use mucura_s3_wire::request::{Operation, route};
-use mucura_s3_wire::sigv4::{Claim, Expected};
+use mucura_s3_wire::sigv4::Expected;
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
 use mucura_store::{Store, StoreError};
@@ -155,8 +156,8 @@ async fn answer(
     let head = RequestHead::from(parts);
     check_size(&head)?;
     let expected = Expected { region: &shared.config.region, service: "s3" };
-    let claim = Claim::parse(&head, expected)?.ok_or(ErrorCode::AccessDenied)?;
-    if claim.session_token.is_some() {
+    let claim = Claim::parse(&head, expected, &shared.config.domains)?.ok_or(ErrorCode::AccessDenied)?;
+    if claim.session_token().is_some() {
         return Err(ErrorCode::InvalidToken.into());
     }
     let routed = route(&head, &shared.config.domains);
@@ -164,7 +165,7 @@ async fn answer(
     let (bucket, key) = named.unwrap_or_default();
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     let mut fresh = shared.store.fresh(Instant::now() + shared.config.metadata_timeout).await?;
-    let access_key = claim.access_key.clone();
+    let access_key = claim.access_key().to_owned();
     let principal = fresh
         .principal(&access_key, bucket, key.filter(|_| reads))
         .await?

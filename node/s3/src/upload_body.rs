@@ -45,7 +45,7 @@ impl<'a> UploadBody<'a> {
     pub(crate) fn new(
         payload: &'a mut Payload,
         said: RequestBody,
-        signer: ChunkSigner,
+        signer: Option<ChunkSigner>,
         idle: Duration,
     ) -> Result<Self, S3Error> {
         let framing = if said.payload.is_chunked() {
@@ -53,7 +53,7 @@ impl<'a> UploadBody<'a> {
                 .checksum
                 .filter(|checksum| checksum.expected == ExpectedChecksum::Trailer)
                 .map(|checksum| checksum.algorithm);
-            let decoder = Decoder::new(said.payload, Some(signer), said.len, trailer)?;
+            let decoder = Decoder::new(said.payload, signer, said.len, trailer)?;
             Framing::Chunked { decoder: Box::new(decoder), input: Bytes::new() }
         } else {
             Framing::Plain

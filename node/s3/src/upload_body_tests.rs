@@ -69,7 +69,7 @@ async fn store(
     signer: ChunkSigner,
 ) -> Result<(Vec<u8>, Option<Checksum>), ErrorCode> {
     let mut payload = payload(sent);
-    let mut body = UploadBody::new(&mut payload, said, signer, IDLE).map_err(|error| error.code)?;
+    let mut body = UploadBody::new(&mut payload, said, Some(signer), IDLE).map_err(|error| error.code)?;
     let mut got = Vec::new();
     let result = async {
         while let Some(piece) = body.next().await? {
@@ -121,7 +121,7 @@ async fn a_body_that_failed_gives_nothing_more() {
     let sent = vec![Sent::Bytes([BODY, b"x"].concat()), Sent::Bytes(BODY.to_vec())];
     let mut payload = payload(sent);
     let signer = signers(PayloadMode::Unsigned).1;
-    let mut body = UploadBody::new(&mut payload, said(PayloadMode::Unsigned), signer, IDLE).unwrap();
+    let mut body = UploadBody::new(&mut payload, said(PayloadMode::Unsigned), Some(signer), IDLE).unwrap();
     assert_eq!(body.next().await, Err(BodyFailed));
     assert_eq!(body.next().await, Err(BodyFailed));
 }
@@ -160,7 +160,7 @@ async fn the_clients_checksum_is_kept_and_one_is_computed_where_wanted() {
 
     let mut payload = payload(pieces(BODY));
     let wanted = mucura_metadata::ChecksumAlgorithm::Crc32;
-    let body = UploadBody::new(&mut payload, said(PayloadMode::Unsigned), signer(), IDLE);
+    let body = UploadBody::new(&mut payload, said(PayloadMode::Unsigned), Some(signer()), IDLE);
     assert_eq!(body.unwrap().wanting(Some(wanted)).plan().checksum, Some(wanted));
 }
 

@@ -45,7 +45,7 @@ impl Address {
 }
 
 /// The bucket in front of one of our domains; `None` for a host that is a domain itself or foreign.
-fn bucket_of_host(host: &str, domains: &[String]) -> Option<String> {
+pub(crate) fn bucket_of_host(host: &str, domains: &[String]) -> Option<String> {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

@@ -16,6 +16,7 @@ mod object;
 mod refused;
 mod route;
 
+pub(crate) use address::bucket_of_host;
 pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
 pub use body::{MAX_OBJECT_PART_LEN, RequestBody};

@@ -66,7 +66,6 @@ impl Claim {
             }
             Some(value) => Self::from_header(head, value.to_str().unwrap_or(""), expected).map(Some),
             None if in_query => Self::from_query(head, &query, expected).map(Some),
-            None if old_query => Err(old_mechanism()),
             None => Ok(None),
         }
     }

@@ -258,8 +258,9 @@ fn faults_of_the_query_have_their_codes() {
     let mut both = presigned(PRESIGNED);
     both.headers_mut().insert("authorization", HeaderValue::from_static("x"));
     assert_eq!(refusal(&both, NOW_MS).0, ErrorCode::InvalidArgument);
-    let old = presigned("/a?AWSAccessKeyId=A&Signature=B&Expires=1");
-    assert_eq!(refusal(&old, NOW_MS).0, ErrorCode::InvalidRequest);
+    let mut old = presigned("/a?AWSAccessKeyId=A&Signature=B&Expires=1");
+    old.headers_mut().insert("authorization", HeaderValue::from_static("x"));
+    assert_eq!(refusal(&old, NOW_MS).0, ErrorCode::InvalidArgument);
 }
 
 #[test]

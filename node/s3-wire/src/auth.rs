@@ -1,0 +1,82 @@
+//! Who sent a request: a claim in any of the forms that are served, read and then verified.
+
+use crate::error::S3Error;
+use crate::head::RequestHead;
+use crate::sigv4::{ChunkSigner, Expected, PayloadMode};
+use crate::uri::Query;
+use crate::{sigv2, sigv4};
+
+/// What the head of a request claims. Not yet verified: it proves nothing.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// Signature Version 4, in the header or presigned.
+    V4(Box<sigv4::Claim>),
+    /// A presigned URL of Signature Version 2.
+    V2(sigv2::Claim),
+}
+
+/// What is known once a claim was verified.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The access key that signed.
+    pub access_key: String,
+    /// The session token of temporary credentials; the caller must check it.
+    pub session_token: Option<String>,
+    /// How the body is covered.
+    pub payload: PayloadMode,
+    /// Checks the signatures of the chunks of the body, if it may have any.
+    pub chunk_signer: Option<ChunkSigner>,
+}
+
+impl Claim {
+    /// Reads the claim of a request; `None` if it is anonymous. `domains` are those that buckets
+    /// are named in front of.
+    ///
+    /// Fails with the error of AWS for a claim that is malformed or made for something else.
+    pub fn parse(
+        head: &RequestHead<'_>,
+        expected: Expected<'_>,
+        domains: &[String],
+    ) -> Result<Option<Self>, S3Error> {
+        // A claim beside another is refused there.
+        if let Some(claim) = sigv4::Claim::parse(head, expected)? {
+            return Ok(Some(Self::V4(Box::new(claim))));
+        }
+        let query = Query::parse(head.query())?;
+        if sigv2::Claim::is_in(&query) {
+            return sigv2::Claim::parse(head, &query, domains).map(|claim| Some(Self::V2(claim)));
+        }
+        Ok(None)
+    }
+
+    /// The access key to look the secret up by.
+    pub fn access_key(&self) -> &str {
+        match self {
+            Self::V4(claim) => &claim.access_key,
+            Self::V2(claim) => &claim.access_key,
+        }
+    }
+
+    /// The session token of temporary credentials.
+    pub fn session_token(&self) -> Option<&str> {
+        match self {
+            Self::V4(claim) => claim.session_token.as_deref(),
+            Self::V2(claim) => claim.session_token.as_deref(),
+        }
+    }
+
+    /// Verifies time and signature against the secret of [`Claim::access_key`].
+    ///
+    /// Fails with `RequestTimeTooSkewed`, `AccessDenied` (expired, or not yet valid) or
+    /// `SignatureDoesNotMatch`.
+    pub fn verify(self, secret_key: &str, now_ms: u64) -> Result<Verified, S3Error> {
+        match self {
+            Self::V4(claim) => {
+                let sigv4::Verified { access_key, session_token, payload, chunk_signer } =
+                    claim.verify(secret_key, now_ms)?;
+                Ok(Verified { access_key, session_token, payload, chunk_signer: Some(chunk_signer) })
+            }
+            Self::V2(claim) => claim.verify(secret_key, now_ms),
+        }
+    }
+}
