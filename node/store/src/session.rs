@@ -8,9 +8,6 @@ use crate::store::Inner;
 /// Between two tries to open or end a session.
 const RETRY: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A session lasts so long: what it wrote and neither committed nor removed
-/// can be collected only after its end.
-const LIFE: Duration = Duration::from_secs(3600);
 
 impl Inner {
     /// Keeps a session open from the start, which ends those that the node had
@@ -24,7 +21,7 @@ impl Inner {
                 }
                 sleep(RETRY).await;
             };
-            sleep(LIFE).await;
+            sleep(self.config.session_life).await;
             self.gateway.retire(&session);
             // Writes under way still count on it.
             while Arc::strong_count(&session) > 1 {

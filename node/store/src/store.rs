@@ -49,6 +49,9 @@ pub struct StoreConfig {
     /// How long the bytes of a deleted version are kept, so that running
     /// reads finish.
     pub grace: Duration,
+    /// How long the gateway keeps a session: what it wrote under it and neither
+    /// committed nor removed can be collected only after its end.
+    pub session_life: Duration,
     /// In which time every shard is read and verified once.
     pub scrub_period: Duration,
 }

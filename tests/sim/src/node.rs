@@ -125,6 +125,7 @@ impl Machine {
             gateway_buffer_bytes: 32 << 20,
             keeper_buffer_bytes: 32 << 20,
             grace: Duration::from_secs(5),
+            session_life: Duration::from_secs(60),
             scrub_period: Duration::from_secs(86_400),
         };
         let site_key = SiteKey::new(&[7; 32]).map_err(|e| failed("read the site's key", &e))?;

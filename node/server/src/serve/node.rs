@@ -33,6 +33,8 @@ use crate::signals::Signals;
 
 /// What closing the layers below the listeners may take, each.
 const CLOSE: Duration = Duration::from_secs(10);
+/// How long a gateway keeps a session.
+const SESSION_LIFE: Duration = Duration::from_secs(3600);
 /// Between two counts of what is at risk: a count may read every chunk record.
 const COUNT: Duration = Duration::from_secs(30);
 
@@ -354,6 +356,7 @@ fn store_config(settings: &Settings, membership: &Membership, root: &RootKey) ->
         gateway_buffer_bytes: buffers / 2,
         keeper_buffer_bytes: buffers / 2,
         grace: Duration::from_secs(u64::from(settings.storage.gc_grace_s)),
+        session_life: SESSION_LIFE,
         scrub_period: Duration::from_secs(u64::from(settings.storage.scrub_days) * 86_400),
     }
 }

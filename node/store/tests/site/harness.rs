@@ -20,7 +20,7 @@ use mucura_store::{
     Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PutObjectRequest, SiteKey, Store, StoreConfig,
     StoreError, Stored,
 };
-use mucura_types::{BucketId, DriveId, NodeId, SiteId, StoreId, UserId};
+use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -225,6 +225,8 @@ impl Plan {
             gateway_buffer_bytes: 64 << 20,
             keeper_buffer_bytes: 32 << 20,
             grace: Duration::ZERO,
+            // Renewed all the time, so that every test sees it.
+            session_life: Duration::from_secs(4),
             scrub_period: Duration::from_secs(86_400),
         };
         let site_key = SiteKey::new(&[7; 32]).unwrap();
@@ -457,4 +459,15 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
             false => files.push(entry.path()),
         }
     }
+}
+
+/// Where the drive would keep the shard of another write of the same session.
+pub(crate) fn sibling(shard: &Path) -> PathBuf {
+    let (chunk, position) = shard.file_name().unwrap().to_str().unwrap().rsplit_once('.').unwrap();
+    let chunk: ChunkId = chunk.parse().unwrap();
+    let leaf = |chunk: &ChunkId| blake3::hash(&chunk.to_bytes()).as_bytes()[8];
+    let other = (1_000_000..)
+        .map(|counter| ChunkId { write: WriteId { counter, ..chunk.write }, ..chunk })
+        .find(|other| leaf(other) == leaf(&chunk));
+    shard.with_file_name(format!("{}.{position}", other.unwrap()))
 }

@@ -270,3 +270,23 @@ async fn a_read_goes_on_while_its_shards_are_brought_home() {
     drop(stream);
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_gateway_left_behind_goes_when_its_session_ends() {
+    let mut site = Site::start(3, 1).await;
+    let bucket = site.bucket("data").await;
+    let body = bytes(1, 100_000);
+    site.put(0, bucket, "k", &body).await.unwrap();
+    let stored = site.shard_paths();
+    // A shard of another write of the same session, which nobody committed, on
+    // a drive of another node, which finds it when it starts.
+    let (node, shard) = (1..3).find_map(|n| Some((n, site.shard_paths_of(n).pop()?))).unwrap();
+    let left = harness::sibling(&shard);
+    std::fs::copy(&shard, &left).unwrap();
+    site.kill(node).await;
+    site.restart(node).await;
+    wait_for("it is gone", Duration::from_secs(60), || async { !left.exists() }).await;
+    assert_eq!(site.shard_paths(), stored);
+    assert!(site.try_get(0, bucket, "k").await.is_some_and(|read| read == body));
+    site.stop().await;
+}
