@@ -106,7 +106,8 @@ impl Volume {
     pub(crate) fn close(&self) -> Result<(), ChunkError> {
         self.ready()?;
         self.sweep();
-        self.fail("it was closed".to_owned());
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
+            DriveState::Failed { reason: "it was closed".to_owned() };
         let certain = {
             let inventory = self.inventory();
             inventory.is_quiet() && inventory.all_proven()

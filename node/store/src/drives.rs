@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mucura_chunks::{ChunkError, Drive, DriveIdentity, DriveOptions};
-use mucura_metadata::{Command, Reply};
+use mucura_metadata::{Command, Rejection, Reply};
 use mucura_types::{DriveId, SiteId};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
@@ -16,7 +16,7 @@ use crate::store::{Inner, Store};
 /// Levels of directories on a new drive.
 const LEVELS: u8 = 1;
 /// Between two tries to take a drive into service.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_millis(500);
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Formatting a drive makes its directories.
 const REPLACE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -63,7 +63,7 @@ impl Store {
     pub async fn replace_drive(&self, drive: DriveId, dir: Option<PathBuf>) -> Result<(), StoreError> {
         let inner = self.inner();
         let topology = inner.topology().await?;
-        let target = topology.target(drive).ok_or(mucura_metadata::Rejection::NoSuchDrive)?;
+        let target = topology.target(drive).ok_or(Rejection::NoSuchDrive)?;
         let request = ReplaceRequest { drive, path: dir };
         if target.node == inner.config.node {
             return inner.replace_own_drive(request).await;
@@ -89,6 +89,8 @@ impl Inner {
                         tracing::info!(%drive, dir = %dir.display(), "drive in service");
                         waiting.remove(&dir);
                     }
+                    // A new site does not know its nodes in the first moment.
+                    Err(StoreError::Rejected(Rejection::NoSuchNode)) => {}
                     Err(error) => {
                         let error = error.to_string();
                         // Once for each reason, not once a second.

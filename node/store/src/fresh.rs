@@ -1,3 +1,4 @@
+use mucura_consensus::ConsensusError;
 use mucura_metadata as metadata;
 use mucura_metadata::{BucketRecord, ExecuteError, View};
 use mucura_types::{BucketId, UserId};
@@ -34,7 +35,11 @@ impl Store {
     pub async fn fresh(&self, deadline: Instant) -> Result<Fresh, StoreError> {
         // A read changes nothing: whatever went wrong, it may be tried again.
         let limit = deadline.saturating_duration_since(Instant::now());
-        self.inner().consensus.linearize(limit).await.map_err(StoreError::unavailable)?;
+        let no_quorum = |error| match error {
+            ConsensusError::Timeout => StoreError::unavailable("no majority of the voters answered in time"),
+            other => StoreError::unavailable(other),
+        };
+        self.inner().consensus.linearize(limit).await.map_err(no_quorum)?;
         Ok(Fresh { store: self.clone(), deadline, named: Named::default() })
     }
 }
