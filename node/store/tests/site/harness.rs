@@ -116,6 +116,7 @@ struct Plan {
     drives: usize,
     addrs: Vec<SocketAddr>,
     ca: identity::SiteCa,
+    session_life: Duration,
 }
 
 pub(crate) struct Site {
@@ -225,8 +226,7 @@ impl Plan {
             gateway_buffer_bytes: 64 << 20,
             keeper_buffer_bytes: 32 << 20,
             grace: Duration::ZERO,
-            // Renewed all the time, so that every test sees it.
-            session_life: Duration::from_secs(4),
+            session_life: self.session_life,
             scrub_period: Duration::from_secs(86_400),
         };
         let site_key = SiteKey::new(&[7; 32]).unwrap();
@@ -238,6 +238,15 @@ impl Plan {
 
 impl Site {
     pub(crate) async fn start(nodes: usize, drives: usize) -> Self {
+        Self::start_with(nodes, drives, Duration::from_secs(3600)).await
+    }
+
+    /// A site whose gateways renew their sessions all the time.
+    pub(crate) async fn of_short_sessions(nodes: usize, drives: usize) -> Self {
+        Self::start_with(nodes, drives, Duration::from_secs(4)).await
+    }
+
+    async fn start_with(nodes: usize, drives: usize, session_life: Duration) -> Self {
         // RUST_LOG=info tells what the nodes do; a second call changes nothing.
         if let Some(level) = std::env::var("RUST_LOG").ok().and_then(|l| l.parse::<tracing::Level>().ok()) {
             tracing_subscriber::fmt().with_max_level(level).try_init().ok();
@@ -247,7 +256,7 @@ impl Site {
         drop(sockets);
         let now = Runtime::real(1).clock.now_ms();
         let ca = identity::make_ca(SITE, now).unwrap();
-        let plan = Plan { dir: tempfile::tempdir().unwrap(), nodes, drives, addrs, ca };
+        let plan = Plan { dir: tempfile::tempdir().unwrap(), nodes, drives, addrs, ca, session_life };
         let runtime = Runtime::real(1);
         let mut running = Vec::new();
         for node in 0..nodes {
@@ -385,6 +394,11 @@ impl Site {
     }
 
     pub(crate) async fn restart(&mut self, node: usize) {
+        // The last task of the killed node lets its socket go.
+        wait_for("the socket is free", Duration::from_secs(10), || async {
+            UdpSocket::bind(self.plan.addrs[node]).is_ok()
+        })
+        .await;
         self.nodes[node] = Some(self.plan.start(node).await);
     }
 

@@ -212,7 +212,7 @@ async fn deleted_bytes_come_back_from_every_drive_that_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_pauses_longer_than_a_drive_may_is_served() {
-    let site = Site::start(3, 1).await;
+    let site = Site::of_short_sessions(3, 1).await;
     let bucket = site.bucket("data").await;
     // Six seconds between stripes of the second chunk, while sessions come and
     // go and drives are compared: the first chunk is nobody's yet, and stays.
@@ -227,17 +227,20 @@ async fn a_client_that_pauses_longer_than_a_drive_may_is_served() {
 async fn what_cannot_be_repaired_is_told_at_once_and_keeps_nothing_else_from_repair() {
     let site = Site::start(3, 1).await;
     let bucket = site.bucket("data").await;
-    site.put(0, bucket, "lost", &bytes(1, 100_000)).await.unwrap();
+    // More than are tried at once.
+    for n in 0..12 {
+        site.put(0, bucket, &format!("lost{n}"), &bytes(n, 100_000)).await.unwrap();
+    }
     let lost = site.shard_paths();
-    site.put(0, bucket, "hurt", &bytes(2, 100_000)).await.unwrap();
+    site.put(0, bucket, "hurt", &bytes(99, 100_000)).await.unwrap();
     let hurt: Vec<_> = site.shard_paths().into_iter().filter(|path| !lost.contains(path)).collect();
-    assert_eq!((lost.len(), hurt.len()), (2, 2), "1+1 on three drives");
+    assert_eq!((lost.len(), hurt.len()), (24, 2), "1+1 on three drives");
     for path in lost.iter().chain(&hurt[..1]) {
         std::fs::remove_file(path).unwrap();
     }
     // Not an answer that breaks off: an error in place of one.
     let fresh = site.fresh(0).await;
-    let info = fresh.object(bucket, "lost").await.unwrap().unwrap();
+    let info = fresh.object(bucket, "lost0").await.unwrap().unwrap();
     let error = fresh.open(&info, 0..u64::MAX).await.err().expect("nothing can be read");
     assert!(matches!(error, StoreError::NotEnoughShards { .. }), "{error}");
     site.scrub().await;
@@ -274,7 +277,7 @@ async fn a_read_goes_on_while_its_shards_are_brought_home() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_gateway_left_behind_goes_when_its_session_ends() {
-    let mut site = Site::start(3, 1).await;
+    let mut site = Site::of_short_sessions(3, 1).await;
     let bucket = site.bucket("data").await;
     let body = bytes(1, 100_000);
     site.put(0, bucket, "k", &body).await.unwrap();
