@@ -7,12 +7,15 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use mucura_metadata::{
-    Attributes, Batch, Command, CompleteUpload, CreateUpload, DeleteCondition, ETag, Envelope, GarbageClass,
-    ListQuery, NodeRecord, PutObject, PutPart, Rejection, Reply, SiteSeed, View, ViewError, WriteCondition,
-    WriteSet, Written, chunks_from, current_version, execute, garbage, garbage_of_write, list_objects,
-    parts_of_upload,
+    Attributes, Batch, ChunkRecord, Command, CompleteUpload, CreateUpload, DeleteCondition, ETag, Envelope,
+    GarbageClass, ListQuery, NodeRecord, PutObject, PutPart, Rejection, Reply, ShardException, SiteSeed,
+    View, ViewError, WriteCondition, WriteSet, Written, chunks_at_risk, chunks_from, current_version,
+    execute, garbage, garbage_of_write, list_objects, parts_of_upload,
 };
-use mucura_types::{BucketId, HybridTime, NodeId, SessionId, SiteId, StoreId, Timestamp, UserId, WriteId};
+use mucura_types::{
+    BucketId, ChunkId, DriveId, DriveSeat, HybridTime, NodeId, Profile, SessionId, SiteId, StoreId, TableId,
+    Timestamp, UserId, WriteId, plan_table,
+};
 use proptest::prelude::*;
 
 #[derive(Default, Clone)]
@@ -405,4 +408,52 @@ fn a_commit_of_an_ended_session_or_an_old_epoch_is_refused() {
         rows.one(14, Command::DeleteBucket { name: "data".into(), id: bucket }),
         Err(Rejection::BucketNotEmpty)
     );
+}
+
+#[test]
+fn a_shard_comes_home_and_a_drive_is_replaced_only_as_things_stand() {
+    let (mut rows, bucket, session) = site();
+    let store = |n: u8| StoreId([n; 16]);
+    let mut seats = Vec::new();
+    for n in 1..=2 {
+        let drive = Command::AddDrive { node: NodeId(1), store: store(10 + n), weight: 1, path: "/d".into() };
+        let Ok(Reply::Drive(drive)) = rows.one(10, drive) else { panic!() };
+        seats.push(DriveSeat { drive, node: NodeId(1), weight: 1 });
+    }
+    let table = plan_table(TableId(1), Profile::new(1, 1), &seats).unwrap();
+    let chunk = ChunkId { write: WriteId { session, counter: 1 }, number: 0 };
+    let home = table.drives(chunk).to_vec();
+    rows.one(11, Command::SetTable { table, replaces: None }).unwrap();
+    let record = ChunkRecord {
+        len: 100,
+        profile: Profile::new(1, 1),
+        table: TableId(1),
+        exceptions: vec![ShardException { position: 1, at: None }],
+    };
+    let body = Written::Chunks { write: chunk.write, chunks: vec![record], epoch: 4 };
+    let Command::PutObject(put) = put(bucket, b"k", 1, WriteCondition::default()) else { panic!() };
+    rows.one(12, Command::PutObject(PutObject { size: 100, body, ..put })).unwrap();
+    let at_risk = |rows: &Rows| chunks_at_risk(rows, None, 10).unwrap();
+    assert_eq!(at_risk(&rows), [chunk]);
+
+    let store_of = |drive: DriveId| store(10 + u8::try_from(drive.0).unwrap());
+    let come_home = |drive: DriveId, store| Command::ShardHome { chunk, position: 1, drive, store };
+    // Not where the table puts it; on a directory that is not the drive's.
+    let elsewhere = come_home(home[0], store_of(home[0]));
+    assert_eq!(rows.one(13, elsewhere), Err(Rejection::NoSuchDrive));
+    assert_eq!(rows.one(13, come_home(home[1], store(99))), Err(Rejection::NoSuchDrive));
+    assert_eq!(at_risk(&rows), [chunk]);
+
+    let replace =
+        |replaces, with| Command::ReplaceDrive { drive: home[1], replaces, store: with, path: "/new".into() };
+    assert_eq!(rows.one(14, replace(store_of(home[1]), store(77))), Ok(Reply::Drive(home[1])));
+    // Late ones: of the directory before, and to the directory before.
+    assert_eq!(rows.one(15, come_home(home[1], store_of(home[1]))), Err(Rejection::NoSuchDrive));
+    assert_eq!(rows.one(15, replace(store_of(home[1]), store(66))), Err(Rejection::NoSuchDrive));
+    assert_eq!(rows.one(15, replace(store_of(home[1]), store(77))), Ok(Reply::Drive(home[1])));
+    assert_eq!(at_risk(&rows), [chunk]);
+
+    assert_eq!(rows.one(16, come_home(home[1], store(77))), Ok(Reply::Done));
+    assert!(at_risk(&rows).is_empty());
+    assert_eq!(rows.one(17, come_home(home[1], store(77))), Ok(Reply::Done));
 }
