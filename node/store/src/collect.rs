@@ -8,9 +8,9 @@ use mucura_metadata::{
     garbage_of_write,
 };
 use mucura_types::{ChunkId, HybridTime};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::background::rung;
+use crate::background::{Rests, rung};
 use crate::error::StoreError;
 use crate::shards::ShardRef;
 use crate::store::Inner;
@@ -33,6 +33,7 @@ const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 impl Inner {
     /// Removes what the metadata lists as garbage. Only the leader acts.
     pub(crate) async fn collect_garbage(self: Arc<Self>) {
+        let mut rests = Rests::new(REST_MAX, self.health.returns());
         loop {
             rung(&self.garbage_found, PERIOD).await;
             if *self.consensus.leader().borrow() != Some(self.config.node) {
@@ -45,7 +46,7 @@ impl Inner {
                     1
                 });
             }
-            sleep(PERIOD.saturating_mul(left).min(REST_MAX)).await;
+            rests.after(left > 0).await;
         }
     }
 

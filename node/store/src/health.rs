@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mucura_types::{DriveId, NodeId};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::shards::{DriveHealth, DriveServiceState, ShardFault};
@@ -16,7 +17,11 @@ const SUSPECT: Duration = Duration::from_secs(2);
 /// What this node believes of all drives of the site. Only a hint: whoever is
 /// passed over is asked again soon, whoever fails is found out by failing.
 #[derive(Clone, Default)]
-pub(crate) struct HealthBoard(Arc<Mutex<BTreeMap<DriveId, Entry>>>);
+pub(crate) struct HealthBoard {
+    drives: Arc<Mutex<BTreeMap<DriveId, Entry>>>,
+    /// Counts drives that can be read again.
+    returns: watch::Sender<u64>,
+}
 
 #[derive(Clone)]
 struct Entry {
@@ -32,10 +37,23 @@ impl HealthBoard {
     pub(crate) fn heard(&self, node: NodeId, drives: Vec<DriveHealth>) {
         let now = Instant::now();
         let mut board = self.board();
+        let mut returned = false;
         for health in drives {
-            let suspect_until = board.get(&health.drive).and_then(|entry| entry.suspect_until);
+            let known = board.get(&health.drive);
+            let was_there = known.is_some_and(|e| e.heard.elapsed() < STALE && is_readable(e.health.state));
+            returned |= !was_there && is_readable(health.state);
+            let suspect_until = known.and_then(|entry| entry.suspect_until);
             board.insert(health.drive, Entry { node, heard: now, suspect_until, health });
         }
+        if returned {
+            self.returns.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Changes when a drive can be read again: what failed for want of it is
+    /// worth another try.
+    pub(crate) fn returns(&self) -> watch::Receiver<u64> {
+        self.returns.subscribe()
     }
 
     /// A node cannot be reached: nothing is known of its drives.
@@ -73,7 +91,7 @@ impl HealthBoard {
     }
 
     fn board(&self) -> MutexGuard<'_, BTreeMap<DriveId, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.drives.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether shards should be sent to a drive.
@@ -83,7 +101,7 @@ impl HealthBoard {
 
     /// Whether shards can be asked of a drive.
     pub(crate) fn readable(&self, target: Target) -> bool {
-        matches!(self.state(target), Some(DriveServiceState::Online | DriveServiceState::Full))
+        self.state(target).is_some_and(is_readable)
     }
 
     /// The latest report of a drive, if it is not stale.
@@ -140,6 +158,10 @@ impl HealthBoard {
     }
 }
 
+fn is_readable(state: DriveServiceState) -> bool {
+    matches!(state, DriveServiceState::Online | DriveServiceState::Full)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +211,36 @@ mod tests {
         assert_ne!(drives(&board.choose(&topology, &mapped))[0], Some(1));
         tokio::time::advance(SUSPECT).await;
         assert_eq!(drives(&board.choose(&topology, &mapped))[0], Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_told_when_drives_can_be_read_again_and_only_then() {
+        let (_, board) = site();
+        let reports = |node: u64| -> Vec<DriveHealth> {
+            let board = board.board();
+            board.values().filter(|e| e.node == NodeId(node)).map(|e| e.health.clone()).collect()
+        };
+        let all: Vec<_> = (1..=3).map(|node| (NodeId(node), reports(node))).collect();
+        let hear = |node: usize| board.heard(all[node].0, all[node].1.clone());
+        let returns = board.returns();
+        let told = || returns.clone().has_changed().unwrap();
+        hear(0);
+        assert!(!told(), "it was there all the time");
+        board.lost(NodeId(2));
+        assert!(!told());
+        hear(1);
+        assert!(told(), "lost and found");
+        let mut returns = board.returns();
+        tokio::time::advance(STALE).await;
+        hear(2);
+        assert!(returns.has_changed().unwrap(), "silent and back");
+        returns.borrow_and_update();
+        let mut failed = all[2].1.clone();
+        failed[0].state = DriveServiceState::Failed;
+        board.heard(NodeId(3), failed);
+        assert!(!returns.has_changed().unwrap());
+        hear(2);
+        assert!(returns.has_changed().unwrap(), "failed and replaced");
     }
 
     #[tokio::test(start_paused = true)]

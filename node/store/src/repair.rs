@@ -7,9 +7,9 @@ use futures_util::stream::{self, StreamExt};
 use mucura_chunks::{Drive, DriveState, ShardHeader};
 use mucura_metadata::{ChunkRecord, Command, chunks_at_risk, sessions};
 use mucura_types::SessionId;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::background::rung;
+use crate::background::{Rests, rung};
 use crate::error::StoreError;
 use crate::rebuild::ChunkPlace;
 use crate::shards::{DriveAudit, DriveRef, ShardFault, ShardRef};
@@ -38,6 +38,7 @@ impl Inner {
     pub(crate) async fn repair_drives(self: Arc<Self>) {
         let mut audited = Instant::now();
         let mut live: BTreeSet<SessionId> = BTreeSet::new();
+        let mut rests = Rests::new(REST_MAX, self.health.returns());
         loop {
             rung(&self.keeper.found_damage, PERIOD).await;
             // A session that has ended leaves shards that nobody will commit.
@@ -56,8 +57,7 @@ impl Inner {
             }))
             .await;
             // What cannot be mended now is not tried over and over at once.
-            let failed = u32::try_from(failed.into_iter().sum::<usize>()).unwrap_or(u32::MAX);
-            sleep(PERIOD.saturating_mul(failed).min(REST_MAX)).await;
+            rests.after(failed.into_iter().any(|count| count > 0)).await;
         }
     }
 
