@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.clients import boto3_client
+from harness.ctl import CtlFailed
 from harness.demo import Demo
 from harness.errors import refused
 from harness.site import Keys, Site
@@ -119,6 +120,20 @@ def test_a_deleted_user_is_gone(site: Site, demo: Demo, new_user: Any) -> None:
     assert user["name"] not in [row["name"] for row in demo.ctl().json("user", "list")["users"]]
     with refused("InvalidAccessKeyId", 403):
         client_of(site, user).list_buckets()
+
+
+def test_a_name_is_given_once_and_a_user_with_buckets_stays(site: Site, demo: Demo, new_user: Any) -> None:
+    user = new_user()
+    with pytest.raises(CtlFailed, match="there is a user of that name"):
+        demo.ctl().create_user(user["name"])
+    own = client_of(site, user)
+    own.create_bucket(Bucket=f"own-{user['name']}")
+    with pytest.raises(CtlFailed, match="owns buckets"):
+        demo.ctl().run("user", "delete", user["name"])
+    own.delete_bucket(Bucket=f"own-{user['name']}")
+    demo.ctl().run("user", "delete", user["name"])
+    with refused("InvalidAccessKeyId", 403):
+        own.list_buckets()
 
 
 def test_no_secret_lies_open_on_disk(site: Site, demo: Demo, new_user: Any, s3: Any, bucket: str) -> None:
