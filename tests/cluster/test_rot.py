@@ -2,7 +2,10 @@
 makes the node refuse to start and say what to do."""
 
 import random
+import shutil
 from collections.abc import Callable
+
+import pytest
 
 from harness import faults, layout
 from harness.demo import Demo
@@ -145,6 +148,23 @@ def test_a_log_that_rots_in_its_middle_stops_the_node(
         starter = demo.launch_node(node)
         wait_for(lambda: starter.poll() not in (None, 0) or _says_why(demo), 60, "the node refuses to start")
         wait_for(lambda: _says_why(demo), 10, "it says what to do")
+        assert not _is_ready(demo, node)
+        load.verify(other for other in range(demo.nodes) if other != node)
+
+
+@pytest.mark.parametrize("lost", ["meta", "meta/wal"])
+def test_a_node_that_lost_its_log_does_not_vote_again(
+    new_demo: Callable[..., Demo], workload: Callable[..., Workload], lost: str
+) -> None:
+    demo = new_demo()
+    with workload(demo) as load:
+        load.writes_progress(50)
+        load.stop()
+        node = (demo.leader() + 1) % demo.nodes
+        demo.kill(node)
+        shutil.rmtree(demo.path(node) / lost)
+        demo.launch_node(node)
+        wait_for(lambda: "must not vote" in demo.log_tail(200), 60, "the node refuses to start and says why")
         assert not _is_ready(demo, node)
         load.verify(other for other in range(demo.nodes) if other != node)
 

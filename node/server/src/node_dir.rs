@@ -2,6 +2,7 @@
 //! written.
 
 mod membership;
+mod metadata_mark;
 mod secrets;
 
 use std::io;
@@ -48,6 +49,19 @@ pub enum NodeDirError {
     Taken {
         /// Which.
         path: PathBuf,
+    },
+    /// The node had metadata, which is not there any more.
+    #[error(
+        "the metadata of this node is lost: {}: {reason}. With an empty log it must not vote under its old \
+         number. Bring the directory back; if it is lost for good, make the machine a new node in another \
+         directory (`mucura join`)",
+        path.display()
+    )]
+    MetadataLost {
+        /// Where it was.
+        path: PathBuf,
+        /// How that is known.
+        reason: String,
     },
     /// Another process runs the node.
     #[error("{} is in use by another process", path.display())]

@@ -20,7 +20,7 @@ use crate::admin;
 use crate::config::{Environment, RootKey, Settings};
 use crate::http_server::HttpServer;
 use crate::join::Doorkeeper;
-use crate::node_dir::{KnownNode, Membership, NodeDir, SiteKeyBytes};
+use crate::node_dir::{KnownNode, Membership, NodeDir, NodeDirError, SiteKeyBytes};
 use crate::serve::certificate::keep_certificate;
 use crate::serve::dispatch::Dispatch;
 use crate::serve::founding::found;
@@ -178,16 +178,23 @@ fn address(text: &str) -> anyhow::Result<SocketAddr> {
 async fn read_papers(runtime: &Runtime, dir: &NodeDir) -> anyhow::Result<Papers> {
     let (disk, dir) = (runtime.disk.clone(), dir.clone());
     let read = move || {
-        Ok::<_, crate::node_dir::NodeDirError>(Papers {
-            membership: dir.membership(&*disk)?,
-            _lock: dir.lock(&*disk)?,
+        let (membership, lock) = (dir.membership(&*disk)?, dir.lock(&*disk)?);
+        dir.check_metadata(&*disk, membership.store)?;
+        Ok::<_, NodeDirError>(Papers {
+            membership,
+            _lock: lock,
             identity: dir.identity(&*disk)?,
             site_key: dir.site_key(&*disk)?,
             founding: dir.founding(&*disk)?,
         })
     };
-    let papers = runtime.blocking.run(read).await?;
-    papers.context("this is not the directory of a node; `mucura init` or `mucura join` makes one")
+    runtime.blocking.run(read).await?.map_err(|error| {
+        let context = match &error {
+            NodeDirError::MetadataLost { .. } => "the node does not start",
+            _ => "this is not the directory of a node; `mucura init` or `mucura join` makes one",
+        };
+        anyhow::Error::new(error).context(context)
+    })
 }
 
 /// Everything of a node that is open.
@@ -221,6 +228,8 @@ impl Started {
         )
         .await
         .context("open the metadata log")?;
+        let (disk, marked, store) = (runtime.disk.clone(), dir.clone(), membership.store);
+        runtime.blocking.run(move || marked.mark_metadata(&*disk, store)).await??;
         let config = store_config(settings, &membership, &root);
         let has_drives = !config.drives.is_empty();
         let store = Store::start(
