@@ -85,11 +85,17 @@ def test_a_rotten_state_store_is_discarded_and_rebuilt(
     demo = new_demo()
     with workload(demo) as load:
         load.writes_progress(150)
-        load.stop()
         node = (demo.leader() + 1) % demo.nodes
+
+        def has_rows() -> bool:
+            files = layout.state_files(demo.path(node))
+            return bool(files) and all(file.stat().st_size for file in files)
+
+        # They go down to it many at a time.
+        wait_for(has_rows, 60, "the state store has rows")
+        load.stop()
         demo.kill(node)
         files = layout.state_files(demo.path(node))
-        assert files
         for file in files:
             faults.flip_bytes(file, 8, seed, end=min(1.0, faults.used_length(file) / file.stat().st_size))
         demo.start_node(node)
