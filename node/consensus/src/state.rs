@@ -235,6 +235,8 @@ impl State {
     /// Brings everything to disk before an orderly end.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         self.check()?;
+        // Whoever reads, and may read within what he is shown, ends first.
+        let _gate = self.gate_write();
         self.noting(self.store.close())
     }
 

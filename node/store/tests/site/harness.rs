@@ -85,6 +85,7 @@ impl MemoryBody {
 impl Body for MemoryBody {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyFailed>> + Send + '_>> {
         Box::pin(async {
+            // The fault itself: this client is slow.
             if self.pieces.len() == 1 {
                 tokio::time::sleep(self.pause).await;
             }
