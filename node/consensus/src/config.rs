@@ -19,6 +19,8 @@ pub struct ConsensusConfig {
     /// A snapshot is made when the log since the last one is larger than this
     /// and than half the state, in bytes.
     pub snapshot_log_bytes: u64,
+    /// Bytes of one file of the log. An entry may take a quarter of it.
+    pub log_segment_bytes: u64,
     /// Names the boot of the machine in place of what the system says; for tests.
     pub boot_id: Option<String>,
 }
@@ -33,6 +35,7 @@ impl ConsensusConfig {
             store: StoreKind::Sled { cache_bytes: 64 * MIB as u64 },
             timing: Timing::default(),
             snapshot_log_bytes: 256 * MIB as u64,
+            log_segment_bytes: 64 * MIB as u64,
             boot_id: None,
         }
     }

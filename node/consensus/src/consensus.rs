@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use mucura_metadata::{Envelope, Outcome, View};
 use mucura_runtime::Runtime;
-use mucura_types::NodeId;
+use mucura_types::{NodeId, PlantedBug, SessionId, is_planted};
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::RaftError;
 use openraft::{BasicNode, ServerState};
@@ -162,9 +162,14 @@ impl Consensus {
     ) -> Result<Proposed, ConsensusError> {
         measure(&commands)?;
         let inner = self.inner.clone();
+        let first = *inner.parts.leader.borrow();
         let attempt = move |to: NodeId, limit: Duration| {
             let inner = inner.clone();
-            let request = Propose { commands: commands.clone(), timeout_ms: milliseconds(limit) };
+            let mut commands = commands.clone();
+            if is_planted(PlantedBug::ForgottenResult) && first.is_some_and(|first| first != to) {
+                commands.iter_mut().for_each(|envelope| envelope.session = SessionId(0));
+            }
+            let request = Propose { commands, timeout_ms: milliseconds(limit) };
             async move {
                 let reply = if to == inner.parts.config.node {
                     match inner.running() {
@@ -194,6 +199,10 @@ impl Consensus {
     /// `NoLeader`, `Timeout`, `Stopped`.
     pub async fn linearize(&self, limit: Duration) -> Result<LogIndex, ConsensusError> {
         let deadline = Instant::now() + limit;
+        if is_planted(PlantedBug::StaleRead) {
+            let applied = self.inner.ready_or_not()?.state.applied().index();
+            return Ok(LogIndex(applied.unwrap_or(0)));
+        }
         loop {
             match timeout_at(deadline, self.read_rounds.join()).await {
                 Err(_) => return Err(ConsensusError::Timeout),

@@ -3,6 +3,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use mucura_types::{PlantedBug, is_planted};
 
 use crate::snapshot_file::{Redo, SnapshotError, SnapshotWriter};
 use crate::state::{Applied, FIRST_ROW, State};
@@ -65,6 +66,9 @@ impl Dump {
 
     /// Rows were written. Called while no dump can read.
     pub(crate) fn note_writes<'a>(&self, keys: impl Iterator<Item = &'a Bytes>) {
+        if is_planted(PlantedBug::SnapshotMissesWrites) {
+            return;
+        }
         if let Some(progress) = &mut self.lock().progress {
             let next = progress.next.as_deref();
             let behind = keys.filter(|key| &key[..] >= FIRST_ROW && next.is_none_or(|next| &key[..] < next));

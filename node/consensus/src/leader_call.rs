@@ -49,6 +49,9 @@ impl Inner {
             }
             let known = *leader.borrow_and_update();
             if let Some(to) = hint.take().or(known) {
+                if asked {
+                    tracing::debug!(%to, "the leader is asked again");
+                }
                 asked = true;
                 let limit = deadline.saturating_duration_since(Instant::now());
                 let outcome = tokio::select! {

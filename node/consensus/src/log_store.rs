@@ -3,7 +3,7 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 
 use futures_util::{Stream, StreamExt, stream};
-use mucura_types::GroupId;
+use mucura_types::{GroupId, PlantedBug, is_planted};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 
 use crate::encoding;
@@ -111,7 +111,12 @@ impl RaftLogStorage<Types> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        self.wal.save_vote(self.group, encoding::encode_vote(vote)).await.map_err(io_error)
+        let (wal, group, vote) = (self.wal.clone(), self.group, encoding::encode_vote(vote));
+        if is_planted(PlantedBug::VoteNotSynced) {
+            tokio::spawn(async move { wal.save_vote(group, vote).await.ok() });
+            return Ok(());
+        }
+        wal.save_vote(group, vote).await.map_err(io_error)
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
@@ -142,7 +147,11 @@ impl RaftLogStorage<Types> for LogStore {
         self.wal.truncate_after(self.group, after).await.map_err(io_error)
     }
 
-    async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+    async fn purge(&mut self, mut upto: LogId) -> io::Result<()> {
+        if is_planted(PlantedBug::LogPurgedAhead) {
+            let (start, end) = self.clip(&(upto.index() + 1..upto.index() + 9));
+            upto = self.read(start, end, usize::MAX).await?.last().map_or(upto, |entry| entry.log_id);
+        }
         let id = encoding::encode_log_id(&upto);
         self.wal.purge(self.group, upto.index(), id).await.map_err(io_error)
     }

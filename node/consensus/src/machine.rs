@@ -84,7 +84,13 @@ impl RaftStateMachine<Types> for Machine {
             snapshots.load(&snapshot, &state)?;
             snapshots.keep(snapshot)
         });
-        install.await?.map(drop).map_err(io::Error::other)
+        let installed = install.await?.map_err(io::Error::other)?;
+        tracing::info!(
+            index = installed.index(),
+            rows = installed.rows(),
+            "snapshot of the leader is installed"
+        );
+        Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<Types, StoredSnapshot>>> {

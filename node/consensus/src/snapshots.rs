@@ -245,7 +245,10 @@ impl Snapshots {
                 break;
             }
             match self.load(&snapshot, state) {
-                Ok(()) => break,
+                Ok(()) => {
+                    tracing::info!(index = snapshot.index(), "state is restored from a snapshot");
+                    break;
+                }
                 Err(error) if error.is_of_the_file() => self.discard(&snapshot, &error)?,
                 Err(error) => return Err(error),
             }

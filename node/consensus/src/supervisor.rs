@@ -105,7 +105,8 @@ pub(crate) async fn open_parts(
         std::io::ErrorKind::WouldBlock => FatalError::InUse(config.dir.display().to_string()),
         _ => io(e),
     })?;
-    let opened = Wal::open(wal_runtime, &config.dir.join("wal"), WalOptions::default()).await;
+    let options = WalOptions { segment_bytes: config.log_segment_bytes, ..WalOptions::default() };
+    let opened = Wal::open(wal_runtime, &config.dir.join("wal"), options).await;
     let (wal, recovered) = opened.map_err(|e| FatalError::Log(e.to_string()))?;
     tracing::info!(?recovered, "write-ahead log is open");
     let snapshots = {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -11,6 +12,7 @@ pub struct Blocking(Mode);
 enum Mode {
     Threads(Arc<Semaphore>),
     Inline,
+    Paced(Arc<dyn Fn() -> Duration + Send + Sync>),
 }
 
 /// The work did not finish.
@@ -35,13 +37,20 @@ impl Blocking {
         Self(Mode::Inline)
     }
 
+    /// Work runs on the one thread of a simulation, but takes its time, as it
+    /// does where it waits for threads and disks: it begins after one `pace`,
+    /// and its result is known after another. Time that is zero is not waited.
+    pub fn paced(pace: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self(Mode::Paced(Arc::new(pace)))
+    }
+
     /// The same way of running work, but with `limit` threads of its own, so
     /// that this work never waits for other work.
     #[must_use]
     pub fn separate(&self, limit: usize) -> Self {
         match &self.0 {
             Mode::Threads(_) => Self::threads(limit),
-            Mode::Inline => Self::inline(),
+            Mode::Inline | Mode::Paced(_) => self.clone(),
         }
     }
 
@@ -58,6 +67,20 @@ impl Blocking {
     {
         match &self.0 {
             Mode::Inline => Ok(work()),
+            Mode::Paced(pace) => {
+                let (before, after) = (pace(), pace());
+                if before.is_zero() && after.is_zero() {
+                    return Ok(work());
+                }
+                // A task of its own, so that it goes on when the caller does not.
+                let job = tokio::spawn(async move {
+                    wait(before).await;
+                    let result = work();
+                    wait(after).await;
+                    result
+                });
+                job.await.map_err(ended)
+            }
             Mode::Threads(limit) => {
                 let permit = limit.clone().acquire_owned().await.map_err(|_| BlockingError::Ending)?;
                 let job = tokio::task::spawn_blocking(move || {
@@ -65,12 +88,22 @@ impl Blocking {
                     drop(permit);
                     result
                 });
-                job.await.map_err(|e| match e.try_into_panic() {
-                    Ok(panic) => BlockingError::Panicked(panic_text(panic.as_ref())),
-                    Err(_) => BlockingError::Ending,
-                })
+                job.await.map_err(ended)
             }
         }
+    }
+}
+
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+fn ended(error: tokio::task::JoinError) -> BlockingError {
+    match error.try_into_panic() {
+        Ok(panic) => BlockingError::Panicked(panic_text(panic.as_ref())),
+        Err(_) => BlockingError::Ending,
     }
 }
 
@@ -98,5 +131,17 @@ mod tests {
         let error = blocking.run(|| panic!("boom")).await.unwrap_err();
         assert!(error.to_string().contains("boom"), "{error}");
         assert_eq!(blocking.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paced_work_takes_its_time_and_goes_on_without_its_caller() {
+        let blocking = Blocking::paced(|| Duration::from_millis(10));
+        let begun = tokio::time::Instant::now();
+        assert_eq!(blocking.run(|| 7).await.unwrap(), 7);
+        assert_eq!(begun.elapsed(), Duration::from_millis(20));
+        let (done, seen) = tokio::sync::oneshot::channel();
+        let left = tokio::time::timeout(Duration::from_millis(1), blocking.run(move || done.send(()))).await;
+        assert!(left.is_err());
+        seen.await.unwrap();
     }
 }

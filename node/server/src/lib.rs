@@ -25,3 +25,8 @@ pub mod serve;
 mod signals;
 
 pub use commands::run;
+
+const _: () = assert!(
+    !mucura_types::CAN_HAVE_PLANTED_BUGS,
+    "planted bugs are for the simulation: build it apart from mucura"
+);

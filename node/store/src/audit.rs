@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mucura_chunks::{ChunkError, Drive, ShardName};
 use mucura_metadata::{ChunkRecord, chunk, chunks_at_risk, chunks_from, session};
-use mucura_types::{ChunkId, DriveId};
+use mucura_types::{ChunkId, DriveId, PlantedBug, is_planted};
 
 use crate::error::StoreError;
 use crate::shards::ShardRef;
@@ -75,7 +75,10 @@ impl Inner {
                             Some(record) => {
                                 !expected_on(&topology, name.chunk, &record, id).contains(&name.into())
                             }
-                            None => session(view, name.chunk.write.session)?.is_none(),
+                            None => {
+                                session(view, name.chunk.write.session)?.is_none()
+                                    || is_planted(PlantedBug::CollectedInFlight)
+                            }
                         };
                         if leftover {
                             leftovers.push(name);
@@ -86,7 +89,10 @@ impl Inner {
                 .await?;
             for shard in leftovers {
                 match drive.remove(shard).await {
-                    Ok(()) => count += 1,
+                    Ok(()) => {
+                        tracing::debug!(drive = %id, %shard, "leftover shard removed");
+                        count += 1;
+                    }
                     // Gone meanwhile, or in use: the next comparison sees.
                     Err(ChunkError::NotFound { .. } | ChunkError::Busy { .. }) => {}
                     Err(error) => return Err(StoreError::unavailable(error)),

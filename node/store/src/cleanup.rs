@@ -122,7 +122,9 @@ async fn remove(client: &ShardClient, shards: Vec<(Target, ShardRef)>) {
     }
     for (target, shards) in by_target {
         let count = shards.len();
-        if let Err(fault) = client.remove(target, shards, Instant::now() + REMOVE_TIMEOUT).await {
+        let removed = client.remove(target, shards, Instant::now() + REMOVE_TIMEOUT).await;
+        tracing::debug!(drive = %target.drive, count, ok = removed.is_ok(), "clean up after a given-up write");
+        if let Err(fault) = removed {
             tracing::info!(drive = %target.drive, count, %fault, "clean up after a given-up write; it goes with the session");
             // Not to try the next at once when the network is down.
             sleep(Duration::from_millis(10)).await;

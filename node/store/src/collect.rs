@@ -95,6 +95,7 @@ impl Inner {
         if self.gateway.repeatable(command, Instant::now() + PROPOSE_TIMEOUT).await? == Reply::More {
             self.garbage_found.notify_one();
         }
+        tracing::debug!(?item, "garbage is gone");
         Ok(true)
     }
 

@@ -156,7 +156,10 @@ impl Inner {
             };
             let sound = shards.targets().all(|target| topology.target(target.drive) == Some(target));
             match &mut written {
-                Written::Chunks { epoch, .. } if sound && epochs < EPOCHS_MAX => *epoch = topology.epoch,
+                Written::Chunks { epoch, .. } if sound && epochs < EPOCHS_MAX => {
+                    tracing::debug!("drives changed under a write; it stands");
+                    *epoch = topology.epoch;
+                }
                 _ => break Err(StoreError::unavailable("drives changed while the object was written")),
             }
         };

@@ -114,6 +114,7 @@ impl Inner {
                 Err(StoreError::NotEnoughShards { available, needed }) => {
                     match self.chunk_record(place.chunk).await? {
                         Some((topology, record)) => {
+                            tracing::debug!(chunk = %place.chunk, "look up a chunk once more");
                             let place = ChunkPlace::new(place.chunk, &record, &topology)?;
                             self.read_stripe(&place, range).await
                         }

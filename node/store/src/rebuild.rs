@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mucura_chunks::{ChunkLayout, ErasureCode, ShardHeader};
 use mucura_metadata::ChunkRecord;
-use mucura_types::ChunkId;
+use mucura_types::{ChunkId, PlantedBug, is_planted};
 use tokio::time::{Instant, timeout};
 
 use crate::error::StoreError;
@@ -53,7 +53,10 @@ impl Inner {
         for stripe in 0..place.layout.stripes() {
             let start = place.layout.cell_offset(stripe);
             let cell = start..start + place.layout.cell_len(stripe) as u64;
-            let bytes = self.recover(place, position, cell, Some(target)).await?;
+            let mut bytes = self.recover(place, position, cell, Some(target)).await?;
+            if is_planted(PlantedBug::BadRepair) {
+                bytes = bytes.iter().map(|byte| !byte).collect();
+            }
             sink.push(bytes).await.map_err(StoreError::unavailable)?;
         }
         sink.finish().await.map_err(StoreError::unavailable)

@@ -211,6 +211,7 @@ impl Inner {
             Err(StoreError::Rejected(mucura_metadata::Rejection::NoSuchChunk)) => return Ok(()),
             other => other?,
         };
+        tracing::debug!(%drive, shard = ?shard, "shard brought home");
         // Only now is the hand-off garbage.
         if let Some(at) = at
             && let Err(fault) = self.shards.remove(at, vec![shard], deadline).await

@@ -54,6 +54,9 @@ pub struct StoreConfig {
     pub session_life: Duration,
     /// In which time every shard is read and verified once.
     pub scrub_period: Duration,
+    /// The smallest part of an upload before the last, bytes; S3's is
+    /// [`crate::PART_BYTES_MIN`].
+    pub part_bytes_min: u64,
 }
 
 /// One node's part of the store. Clones are the same part.

@@ -14,8 +14,9 @@ use crate::objects::Stored;
 use crate::store::Store;
 use crate::write::Label;
 
-/// The smallest part before the last (S3, multipart upload limits), bytes.
-const PART_BYTES_MIN: u64 = 5 << 20;
+/// The smallest part before the last that S3 allows (multipart upload limits),
+/// bytes.
+pub const PART_BYTES_MIN: u64 = 5 << 20;
 /// Completing reads every part's row.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -132,7 +133,7 @@ impl Store {
             etag: request.etag,
             checksum: request.checksum,
             condition: request.condition,
-            part_bytes_min: PART_BYTES_MIN,
+            part_bytes_min: self.inner().config.part_bytes_min,
         };
         let deadline = Instant::now() + COMPLETE_TIMEOUT;
         match self.inner().gateway.once(Command::CompleteUpload(complete), deadline).await? {

@@ -6,6 +6,7 @@
 
 mod ids;
 mod placement;
+mod planted;
 mod profile;
 mod time;
 
@@ -14,6 +15,9 @@ pub use ids::{
     WriteId,
 };
 pub use placement::{DriveSeat, PLACEMENT_GROUPS, PlacementGroup, PlacementTable, plan_table};
+#[cfg(feature = "planted-bugs")]
+pub use planted::plant;
+pub use planted::{CAN_HAVE_PLANTED_BUGS, PlantedBug, is_planted};
 pub use profile::{Profile, choose_profile};
 pub use time::{HybridTime, Order, Timestamp};
 

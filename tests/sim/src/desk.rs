@@ -1,19 +1,21 @@
 //! Where a node takes what clients ask of it, in place of its S3 front end.
 
+use std::ops::Range;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use mucura_metadata::{Checksum, Command, DeleteCondition, Envelope, SiteSeed, WriteCondition};
-use mucura_store::{Body, BodyFailed, BodyPlan, Digests, PutObjectRequest, ROOT_USER, Store, StoreError};
-use mucura_types::BucketId;
+use mucura_metadata::{Checksum, ETag, Rejection, WriteCondition};
+use mucura_store::{Body, BodyFailed, BodyPlan, Digests, StoreError};
+use mucura_types::{DriveId, WriteId};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use crate::node::{Machine, NODES, Node, SITE, node_id};
+use crate::answer::Handler;
+use crate::inventory::Inventory;
+use crate::node::{Machine, Node};
 
-const BUCKET: &str = "bucket";
 /// Requests that wait at a node.
 const WAITING_MAX: usize = 64;
 
@@ -26,38 +28,171 @@ pub(crate) enum Ask {
     Bucket,
     Put {
         key: String,
-        body: Bytes,
+        body: Sent,
+        condition: WriteCondition,
     },
     Get {
         key: String,
+        range: Range<u64>,
     },
     Delete {
         key: String,
+    },
+    /// Copy what has this tag.
+    Copy {
+        from: String,
+        tag: ETag,
+        to: String,
+    },
+    /// A page of the keys behind one.
+    List {
+        after: String,
+        max: usize,
+    },
+    /// Begin a multipart upload.
+    Begin {
+        key: String,
+    },
+    Part {
+        key: String,
+        upload: WriteId,
+        number: u16,
+        body: Sent,
+    },
+    Complete {
+        key: String,
+        upload: WriteId,
+        parts: Vec<(u16, [u8; 16])>,
+        tag: ETag,
+    },
+    Abort {
+        key: String,
+        upload: WriteId,
     },
     /// How the site is.
     Status,
     /// Where the rows of this node stand, and their digest, read anew.
     Rows,
+    /// What there should be, by the rows of this node.
+    Inventory,
+    /// Have all nodes verify their shards.
+    Scrub,
+    /// Put a new directory in the place of a drive.
+    Replace {
+        drive: DriveId,
+        dir: PathBuf,
+    },
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Done,
-    Got(Option<Bytes>),
+    Got(Option<Got>),
     Deleted { existed: bool },
-    Status { placed_drives: usize, drives_up: usize, stripes_at_risk: u64, leader: Option<u64> },
+    Listed { objects: Vec<(String, ETag, u64)>, truncated: bool },
+    Upload(WriteId),
+    Part([u8; 16]),
+    Status(SiteState),
     Rows { index: Option<u64>, digest: String },
+    Inventory(Inventory),
+}
+
+/// What a read gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Got {
+    pub(crate) tag: ETag,
+    pub(crate) size: u64,
+    pub(crate) bytes: Bytes,
+}
+
+/// How a site is, as one node says.
+#[derive(Clone, Debug)]
+pub(crate) struct SiteState {
+    pub(crate) placed_drives: usize,
+    pub(crate) at_risk: u64,
+    pub(crate) leader: Option<u64>,
+    /// Drives that serve, and the shards on each.
+    pub(crate) drives: Vec<(DriveId, u64)>,
 }
 
 /// Why an answer is not what was asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
+    /// The state machine said no; nothing was changed.
+    Rejected(Rejection),
     /// Nothing was changed.
     Refused(String),
     /// It may have been done, or be done yet.
     Unknown(String),
     /// What can only be a bug.
     Wrong(String),
+}
+
+/// What an error of the store says to a client.
+pub(crate) fn told(error: StoreError) -> Failure {
+    match error {
+        // Answered so although an earlier attempt may have gone through.
+        StoreError::TimedOut
+        | StoreError::Rejected(
+            Rejection::SessionEnded | Rejection::WriteSessionEnded | Rejection::SequenceForgotten,
+        ) => Failure::Unknown(error.to_string()),
+        StoreError::Rejected(rejection) => Failure::Rejected(rejection),
+        StoreError::Internal { .. } => Failure::Wrong(error.to_string()),
+        StoreError::Unavailable { .. }
+        | StoreError::NotEnoughDrives { .. }
+        | StoreError::NotEnoughShards { .. }
+        | StoreError::Body
+        | StoreError::Busy => Failure::Refused(error.to_string()),
+    }
+}
+
+/// A body as a client sends it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) bytes: Bytes,
+    /// Where the client pauses, and for how long: behind so many bytes.
+    pub(crate) pause: Option<(usize, Duration)>,
+}
+
+impl Sent {
+    pub(crate) fn at_once(bytes: Bytes) -> Self {
+        Self { bytes, pause: None }
+    }
+
+    pub(crate) fn body(&self) -> Pieces {
+        Pieces { bytes: self.bytes.clone(), sent: 0, pause: self.pause }
+    }
+}
+
+/// A body in memory, in pieces.
+pub(crate) struct Pieces {
+    bytes: Bytes,
+    sent: usize,
+    pause: Option<(usize, Duration)>,
+}
+
+/// Bytes of a piece.
+const PIECE: usize = 50_000;
+
+impl Body for Pieces {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyFailed>> + Send + '_>> {
+        Box::pin(async {
+            if let Some((_, pause)) = self.pause.take_if(|(at, _)| *at <= self.sent) {
+                sleep(pause).await;
+            }
+            let piece = self.bytes.split_to(PIECE.min(self.bytes.len()));
+            self.sent += piece.len();
+            Ok((!piece.is_empty()).then_some(piece))
+        })
+    }
+
+    fn plan(&self) -> BodyPlan {
+        BodyPlan::default()
+    }
+
+    fn check(&mut self, _: &Digests) -> Result<Option<Checksum>, BodyFailed> {
+        Ok(None)
+    }
 }
 
 struct Request {
@@ -113,146 +248,5 @@ impl Clerk {
                 }
             }
         }
-    }
-}
-
-struct Handler {
-    machine: Machine,
-    store: Store,
-    consensus: mucura_consensus::Consensus,
-    deadline: Instant,
-}
-
-impl Handler {
-    async fn answer(self, ask: Ask) -> Result<Reply, Failure> {
-        match ask {
-            Ask::Found => self.found().await,
-            Ask::Bucket => {
-                self.store.create_bucket(BUCKET, ROOT_USER, self.deadline).await.map_err(told)?;
-                Ok(Reply::Done)
-            }
-            Ask::Put { key, body } => {
-                let request = PutObjectRequest {
-                    bucket: self.bucket().await?,
-                    key,
-                    owner: ROOT_USER,
-                    size: body.len() as u64,
-                    attributes: Default::default(),
-                    condition: WriteCondition::default(),
-                };
-                self.store.put_object(request, &mut Pieces(body), self.deadline).await.map_err(told)?;
-                Ok(Reply::Done)
-            }
-            Ask::Get { key } => {
-                let fresh = self.store.fresh(self.deadline).await.map_err(told)?;
-                let bucket = self.bucket().await?;
-                let Some(info) = fresh.object(bucket, &key).await.map_err(told)? else {
-                    return Ok(Reply::Got(None));
-                };
-                let mut stream = fresh.open(&info, 0..u64::MAX).await.map_err(told)?;
-                let mut bytes = Vec::new();
-                let read = async {
-                    while let Some(piece) = stream.next().await {
-                        bytes.extend_from_slice(&piece?);
-                    }
-                    Ok(())
-                };
-                match tokio::time::timeout_at(self.deadline, read).await {
-                    Ok(read) => read.map_err(told)?,
-                    Err(_) => return Err(Failure::Refused("the body did not come in time".into())),
-                }
-                Ok(Reply::Got(Some(bytes.into())))
-            }
-            Ask::Delete { key } => {
-                let bucket = self.bucket().await?;
-                let condition = DeleteCondition::default();
-                let existed = self.store.delete_object(bucket, &key, condition, self.deadline).await;
-                Ok(Reply::Deleted { existed: existed.map_err(told)? })
-            }
-            Ask::Status => {
-                let status = self.store.status().await.map_err(told)?;
-                Ok(Reply::Status {
-                    placed_drives: usize::try_from(status.placed_drives).unwrap(),
-                    drives_up: status.drives.iter().filter(|drive| drive.health.is_some()).count(),
-                    stripes_at_risk: status.stripes_at_risk,
-                    leader: status.leader.map(|node| node.0),
-                })
-            }
-            Ask::Rows => {
-                let refused = |error: mucura_consensus::ConsensusError| Failure::Refused(error.to_string());
-                let limit = self.deadline.saturating_duration_since(Instant::now());
-                self.consensus.linearize(limit).await.map_err(refused)?;
-                self.consensus.verify().await.map_err(|e| Failure::Wrong(format!("rows are bad: {e}")))?;
-                let (index, digest) = self.consensus.digest().map_err(refused)?;
-                Ok(Reply::Rows { index: index.map(|index| index.0), digest: hex::encode(&digest[..8]) })
-            }
-        }
-    }
-
-    async fn found(&self) -> Result<Reply, Failure> {
-        let refused = |error: mucura_consensus::ConsensusError| Failure::Refused(error.to_string());
-        let members = (0..NODES).map(|n| (node_id(n), self.machine.mesh_addr(n).to_string())).collect();
-        self.consensus.initialize(members).await.map_err(refused)?;
-        let seed = SiteSeed {
-            site: SITE,
-            name: "simulated".into(),
-            ca_certificate: String::new(),
-            sealed_secrets: Bytes::new(),
-            nodes: (0..NODES).map(|n| self.machine.record(n)).collect(),
-        };
-        let init = vec![Envelope::repeatable(Command::InitSite(seed))];
-        let limit = self.deadline.saturating_duration_since(Instant::now());
-        let outcome = self.consensus.propose(init, limit).await.map_err(refused)?.outcomes.remove(0);
-        outcome.map(|_| Reply::Done).map_err(|rejection| Failure::Wrong(rejection.to_string()))
-    }
-
-    /// Looked up for every request, as the front end does.
-    async fn bucket(&self) -> Result<BucketId, Failure> {
-        let fresh = self.store.fresh(self.deadline).await.map_err(refusal)?;
-        let bucket = fresh.bucket(BUCKET).await.map_err(refusal)?;
-        Ok(bucket.ok_or_else(|| Failure::Wrong("the bucket is gone".into()))?.id)
-    }
-}
-
-/// An error of a step that changes nothing.
-fn refusal(error: StoreError) -> Failure {
-    match told(error) {
-        Failure::Unknown(why) => Failure::Refused(why),
-        other => other,
-    }
-}
-
-/// What an error of the store says to a client.
-fn told(error: StoreError) -> Failure {
-    match error {
-        StoreError::TimedOut => Failure::Unknown(error.to_string()),
-        StoreError::Rejected(_) | StoreError::Internal { .. } | StoreError::Body => {
-            Failure::Wrong(error.to_string())
-        }
-        StoreError::Unavailable { .. }
-        | StoreError::NotEnoughDrives { .. }
-        | StoreError::NotEnoughShards { .. }
-        | StoreError::Busy => Failure::Refused(error.to_string()),
-    }
-}
-
-/// A body in memory, in pieces.
-struct Pieces(Bytes);
-
-/// Bytes of a piece.
-const PIECE: usize = 50_000;
-
-impl Body for Pieces {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, BodyFailed>> + Send + '_>> {
-        let piece = self.0.split_to(PIECE.min(self.0.len()));
-        Box::pin(std::future::ready(Ok((!piece.is_empty()).then_some(piece))))
-    }
-
-    fn plan(&self) -> BodyPlan {
-        BodyPlan::default()
-    }
-
-    fn check(&mut self, _: &Digests) -> Result<Option<Checksum>, BodyFailed> {
-        Ok(None)
     }
 }

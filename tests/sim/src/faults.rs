@@ -1,23 +1,156 @@
 use std::time::Duration;
 
-use mucura_runtime::Unsynced;
+use mucura_runtime::{SimFault, Unsynced};
 
 use crate::choices::Choices;
-use crate::node::NODES;
+use crate::shape::Shape;
 
-/// What goes wrong for a while. Never more at once than a site of three nodes
-/// promises to survive, save the loss of all power, which it survives without
-/// answering.
+/// What goes wrong for a while. Never more at once than the design promises to
+/// survive, save the loss of power or of a majority, through which nothing may
+/// be lost though nothing is answered. Nodes and drives count from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The process of one node ends; its machine goes on.
-    Kill(usize),
+    Kill {
+        node: usize,
+    },
+    KillLeader,
     /// The power of one machine.
-    Power(usize, Unsynced),
-    /// The power of all machines.
-    PowerOfAll(Unsynced),
+    Power {
+        node: usize,
+        unsynced: Unsynced,
+    },
+    PowerOfAll {
+        unsynced: Unsynced,
+    },
+    /// The leader is cut off, and who then votes loses its power as it does.
+    PowerAtVote {
+        unsynced: Unsynced,
+    },
     /// One node can neither hear nor be heard.
-    Cut(usize),
+    Cut {
+        node: usize,
+    },
+    CutLeader,
+    /// Those below `first` and the others do not hear each other.
+    Halves {
+        first: usize,
+    },
+    /// All hear the one node, but not each other.
+    Bridge {
+        node: usize,
+    },
+    /// What one node says does not reach another.
+    OneWay {
+        from: usize,
+        to: usize,
+    },
+    /// Nobody hears the node.
+    Mute {
+        node: usize,
+    },
+    /// The node hears nobody.
+    Deaf {
+        node: usize,
+    },
+    DriveFull {
+        node: usize,
+        drive: usize,
+    },
+    DriveError {
+        node: usize,
+        drive: usize,
+        error: SimFault,
+    },
+    LogError {
+        node: usize,
+        error: SimFault,
+    },
+    /// Some of the shards of a drive rot.
+    Rot {
+        node: usize,
+        drive: usize,
+    },
+    /// A drive is lost and replaced by an empty one.
+    DriveLost {
+        node: usize,
+        drive: usize,
+    },
+    /// A wall clock is wrong by so much.
+    Skew {
+        node: usize,
+        ms: i64,
+    },
+    SlowDisk {
+        node: usize,
+    },
+    SlowLinks {
+        node: usize,
+        ms: u64,
+    },
+    /// So many in a thousand datagrams of each node are lost.
+    LossyLinks {
+        per_mille: u32,
+    },
+}
+
+/// All kinds, as [`Fault::kind`] calls them.
+pub(crate) const KINDS: [&str; 21] = [
+    "process of a node killed",
+    "process of the leader killed",
+    "power of one machine",
+    "power of all machines",
+    "power at a vote",
+    "node cut off",
+    "leader cut off",
+    "halves",
+    "bridge",
+    "one-way link",
+    "node that nobody hears",
+    "node that hears nobody",
+    "drive full",
+    "drive error",
+    "log error",
+    "bit rot",
+    "drive lost",
+    "clock skew",
+    "slow disk",
+    "slow links",
+    "lossy links",
+];
+
+impl Fault {
+    pub(crate) fn kind(self) -> &'static str {
+        KINDS[match self {
+            Self::Kill { .. } => 0,
+            Self::KillLeader => 1,
+            Self::Power { .. } => 2,
+            Self::PowerOfAll { .. } => 3,
+            Self::PowerAtVote { .. } => 4,
+            Self::Cut { .. } => 5,
+            Self::CutLeader => 6,
+            Self::Halves { .. } => 7,
+            Self::Bridge { .. } => 8,
+            Self::OneWay { .. } => 9,
+            Self::Mute { .. } => 10,
+            Self::Deaf { .. } => 11,
+            Self::DriveFull { .. } => 12,
+            Self::DriveError { .. } => 13,
+            Self::LogError { .. } => 14,
+            Self::Rot { .. } => 15,
+            Self::DriveLost { .. } => 16,
+            Self::Skew { .. } => 17,
+            Self::SlowDisk { .. } => 18,
+            Self::SlowLinks { .. } => 19,
+            Self::LossyLinks { .. } => 20,
+        }]
+    }
+
+    /// Whether synced bytes are lost: then the site must be whole before, so
+    /// that no chunk loses more than it may.
+    pub(crate) fn destroys(self) -> bool {
+        matches!(self, Self::Rot { .. } | Self::DriveLost { .. })
+    }
 }
 
 /// A fault and when it happens, counted from the end of the one before.
@@ -28,24 +161,68 @@ pub(crate) struct Planned {
     pub(crate) fault: Fault,
 }
 
+/// What goes wrong in a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// From the beginning to the end, beside all the rest.
+    pub(crate) weather: Option<Fault>,
+    /// One after another.
+    pub(crate) faults: Vec<Planned>,
+}
+
 /// Faults in one run.
 const FAULTS: usize = 4;
 
-/// The faults of a run: one after another.
-pub(crate) fn plan(seed: u64) -> Vec<Planned> {
+pub(crate) fn plan(seed: u64, shape: Shape) -> Plan {
     let mut choices = Choices::new(seed, "faults");
-    (0..FAULTS)
+    let weather = (choices.below(3) == 0).then(|| gentle(&mut choices, shape));
+    let faults = (0..FAULTS)
         .map(|_| {
-            let node = choices.below(NODES);
-            let unsynced = if choices.below(3) == 0 { Unsynced::Lost } else { Unsynced::Partly };
-            let fault = match choices.below(4) {
-                0 => Fault::Kill(node),
-                1 => Fault::Power(node, unsynced),
-                2 => Fault::PowerOfAll(unsynced),
-                _ => Fault::Cut(node),
-            };
             // Some are short, to strike again while the site recovers.
-            Planned { after: choices.millis(100..3000), lasts: choices.millis(50..4000), fault }
+            let after = choices.millis(50..2000);
+            let lasts = if choices.below(4) == 0 { 4000..10_000 } else { 50..4000 };
+            let lasts = choices.millis(lasts);
+            Planned { after, lasts, fault: fault(&mut choices, shape) }
         })
-        .collect()
+        .collect();
+    Plan { weather, faults }
+}
+
+fn fault(choices: &mut Choices, shape: Shape) -> Fault {
+    let node = choices.below(shape.nodes);
+    let drive = choices.below(shape.drives);
+    let to = (node + 1 + choices.below(shape.nodes - 1)) % shape.nodes;
+    let unsynced = if choices.below(3) == 0 { Unsynced::Lost } else { Unsynced::Partly };
+    let error = [SimFault::Read, SimFault::Write, SimFault::Sync][choices.below(3)];
+    match choices.below(26) {
+        0 => Fault::Kill { node },
+        1..3 => Fault::KillLeader,
+        3 => Fault::Power { node, unsynced },
+        4..7 => Fault::PowerOfAll { unsynced },
+        7..9 => Fault::PowerAtVote { unsynced },
+        9..11 => Fault::Cut { node },
+        11..13 => Fault::CutLeader,
+        13 => Fault::Halves { first: 1 + choices.below(shape.nodes - 1) },
+        14 => Fault::Bridge { node },
+        15 => Fault::OneWay { from: node, to },
+        16 => Fault::Mute { node },
+        17 => Fault::Deaf { node },
+        18 => Fault::DriveFull { node, drive },
+        19 => Fault::DriveError { node, drive, error },
+        20 => Fault::LogError { node, error },
+        21..24 => Fault::Rot { node, drive },
+        24 => Fault::DriveLost { node, drive },
+        _ => gentle(choices, shape),
+    }
+}
+
+/// What makes things slow or wrong without taking anything away.
+fn gentle(choices: &mut Choices, shape: Shape) -> Fault {
+    let node = choices.below(shape.nodes);
+    match choices.below(4) {
+        0 => Fault::Skew { node, ms: i64::try_from(choices.within(0..6000)).unwrap() - 3000 },
+        1 => Fault::SlowDisk { node },
+        2 => Fault::SlowLinks { node, ms: choices.within(10..150) },
+        _ => Fault::LossyLinks { per_mille: u32::try_from(choices.within(5..60)).unwrap() },
+    }
 }

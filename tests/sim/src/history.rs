@@ -1,10 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
+use mucura_metadata::{ETag, Rejection};
 
-use crate::desk::{Ask, Desk, Failure, Reply};
+use crate::coverage::Coverage;
+use crate::desk::{Ask, Desk, Failure, Got, Reply};
 use crate::register::{self, Action, Operation};
 use crate::trace::Trace;
 use crate::value::{ValueId, Written};
@@ -14,6 +16,7 @@ use crate::value::{ValueId, Written};
 pub(crate) struct History {
     inner: Arc<Mutex<Inner>>,
     pub(crate) trace: Trace,
+    pub(crate) coverage: Coverage,
 }
 
 #[derive(Default)]
@@ -22,6 +25,7 @@ struct Inner {
     clock: u64,
     written: Written,
     keys: BTreeMap<String, Vec<Operation>>,
+    under_way: BTreeSet<String>,
     wrong: Vec<String>,
     counts: Counts,
 }
@@ -34,41 +38,157 @@ pub(crate) struct Counts {
     pub(crate) unknown: u32,
 }
 
-/// What a client wants to do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Wish {
-    Put { size: usize },
-    Get,
-    Delete,
+/// One operation under way: what is known of it before it is answered.
+pub(crate) struct Begun {
+    start: u64,
+    at: Duration,
+    told: String,
+    kind: &'static str,
+}
+
+/// Where an operation is asked for, and by whom.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    pub(crate) client: &'a str,
+    pub(crate) node: usize,
+    pub(crate) desk: &'a Desk,
+    pub(crate) limit: Duration,
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending<T> {
+    Done(T),
+    /// It was not done, for certain.
+    Not,
+    Unknown,
 }
 
 impl History {
-    pub(crate) fn new(trace: Trace) -> Self {
-        Self { inner: Arc::default(), trace }
+    pub(crate) fn new(trace: Trace, coverage: Coverage) -> Self {
+        Self { inner: Arc::default(), trace, coverage }
     }
 
-    /// Does one operation at a node, and notes what came of it; whether it was
-    /// done.
-    pub(crate) async fn perform(
-        &self,
-        client: &str,
-        (node, desk): (usize, &Desk),
-        key: &str,
-        wish: Wish,
-        limit: Duration,
-    ) -> bool {
-        let (start, ask, action, what) = {
-            let mut inner = self.inner.lock().unwrap();
-            let (ask, action, what) = inner.begin(key, wish);
-            (inner.tick(), ask, action, what)
-        };
-        let told = format!("{client} at node{}: {what}", node + 1);
+    /// Lets `look` at what was written, or add to it.
+    pub(crate) fn written<T>(&self, look: impl FnOnce(&mut Written) -> T) -> T {
+        look(&mut self.inner.lock().unwrap().written)
+    }
+
+    /// An operation begins.
+    pub(crate) fn begin(&self, at: At<'_>, kind: &'static str, what: &str) -> Begun {
+        let told = format!("{} at node{}: {what}", at.client, at.node + 1);
         self.event(&format!("{told} …"));
-        let began = crate::site::elapsed();
-        let answer = desk.ask(ask, limit).await;
-        let (done, outcome) = self.inner.lock().unwrap().end(key, start, action, &told, began, answer);
-        self.event(&format!("{told} {outcome}"));
-        done
+        let mut inner = self.inner.lock().unwrap();
+        inner.under_way.insert(told.clone());
+        Begun { start: inner.tick(), at: crate::site::elapsed(), told, kind }
+    }
+
+    /// Asks, and says what kind of answer came. `wanted` takes out what was
+    /// asked for; `allowed` are rejections that are an answer too.
+    pub(crate) async fn ask<T>(
+        &self,
+        at: At<'_>,
+        begun: &Begun,
+        ask: Ask,
+        wanted: impl FnOnce(Reply) -> Result<T, String>,
+        allowed: &[Rejection],
+    ) -> Result<T, Ending<Rejection>> {
+        let outcome = match at.desk.ask(ask, at.limit).await {
+            Ok(reply) => match wanted(reply) {
+                Ok(wanted) => return Ok(wanted),
+                Err(why) => {
+                    self.wrong(format!("{}: {why}", begun.told));
+                    Ending::Unknown
+                }
+            },
+            Err(Failure::Rejected(rejection)) if allowed.contains(&rejection) => Ending::Done(rejection),
+            Err(Failure::Rejected(rejection)) => {
+                self.wrong(format!("{}: rejected: {rejection}", begun.told));
+                Ending::Not
+            }
+            Err(Failure::Refused(why)) => {
+                self.end(begun, Vec::new(), &format!("refused: {why}"));
+                Ending::Not
+            }
+            Err(Failure::Unknown(why)) => {
+                self.event(&format!("{} unknown: {why}", begun.told));
+                Ending::Unknown
+            }
+            Err(Failure::Wrong(why)) => {
+                self.wrong(format!("{}: {why}", begun.told));
+                Ending::Unknown
+            }
+        };
+        let mut inner = self.inner.lock().unwrap();
+        match outcome {
+            Ending::Not => {
+                inner.counts.refused += 1;
+                self.coverage.count(&format!("{} refused", begun.kind));
+            }
+            Ending::Unknown => {
+                inner.counts.unknown += 1;
+                self.coverage.count(&format!("{} unknown", begun.kind));
+            }
+            Ending::Done(_) => {}
+        }
+        drop(inner);
+        Err(outcome)
+    }
+
+    /// An operation has ended, with an answer, and this is what it says of keys.
+    pub(crate) fn end(&self, begun: &Begun, seen: Vec<(&str, Action)>, outcome: &str) {
+        self.event(&format!("{} {outcome}", begun.told));
+        let mut inner = self.inner.lock().unwrap();
+        inner.under_way.remove(&begun.told);
+        let end = inner.tick();
+        if !seen.is_empty() {
+            inner.counts.done += 1;
+            self.coverage.count(begun.kind);
+        }
+        for (key, action) in seen {
+            inner.note(begun, key, action, Some(end), outcome);
+        }
+    }
+
+    /// An operation may have been done, or be done yet.
+    pub(crate) fn leave_open(&self, begun: &Begun, key: &str, action: Action) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.under_way.remove(&begun.told);
+        inner.note(begun, key, action, None, "unknown");
+    }
+
+    /// Nothing more is to be said of an operation.
+    pub(crate) fn drop_it(&self, begun: &Begun) {
+        self.inner.lock().unwrap().under_way.remove(&begun.told);
+    }
+
+    /// Which value of the key was read, if bytes and tag are those of one.
+    pub(crate) fn recognise(&self, key: &str, range: &Range<u64>, got: &Got) -> Result<ValueId, String> {
+        let inner = self.inner.lock().unwrap();
+        let value = inner.written.by_tag(key, got.tag, got.size)?;
+        inner.written.verify(value, range, &got.bytes)?;
+        Ok(value)
+    }
+
+    /// Which value of the key has this tag.
+    pub(crate) fn by_tag(&self, key: &str, tag: ETag, size: u64) -> Result<ValueId, String> {
+        self.inner.lock().unwrap().written.by_tag(key, tag, size)
+    }
+
+    /// What is said of a value: who wrote it.
+    pub(crate) fn told_of(&self, tag: &str) -> String {
+        let inner = self.inner.lock().unwrap();
+        tag.parse().ok().and_then(|tag| inner.written.told_by_tag(tag)).unwrap_or_default()
+    }
+
+    /// Which put of a key was acknowledged last, as the end of a sentence.
+    pub(crate) fn last_put(&self, key: &str) -> String {
+        let inner = self.inner.lock().unwrap();
+        let puts = inner.keys.get(key).into_iter().flatten().filter(|operation| operation.action.is_put());
+        let last = puts.filter(|put| put.end.is_some()).max_by_key(|put| put.end);
+        last.map_or_else(String::new, |put| {
+            format!(", of which this put was acknowledged last: {}", put.told.trim())
+        })
     }
 
     /// Something that no failure excuses.
@@ -79,6 +199,12 @@ impl History {
 
     pub(crate) fn event(&self, what: &str) {
         self.trace.event(crate::site::elapsed(), what);
+    }
+
+    pub(crate) fn under_way(&self) -> String {
+        let inner = self.inner.lock().unwrap();
+        let all: Vec<&str> = inner.under_way.iter().map(String::as_str).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join("; ") }
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -104,74 +230,11 @@ impl Inner {
         self.clock
     }
 
-    fn begin(&mut self, key: &str, wish: Wish) -> (Ask, Option<Action>, String) {
-        let key_owned = key.to_owned();
-        match wish {
-            Wish::Put { size } => {
-                let (value, body) = self.written.draw(key, size);
-                let what = format!("put {key} = {} ({} bytes)", value.0, body.len());
-                (Ask::Put { key: key_owned, body }, Some(Action::Put(value)), what)
-            }
-            Wish::Get => (Ask::Get { key: key_owned }, None, format!("get {key}")),
-            Wish::Delete => {
-                (Ask::Delete { key: key_owned }, Some(Action::Delete(None)), format!("delete {key}"))
-            }
-        }
+    fn note(&mut self, begun: &Begun, key: &str, action: Action, end: Option<u64>, outcome: &str) {
+        let Begun { start, at, told, .. } = begun;
+        let until = end.map_or_else(String::new, |end| end.to_string());
+        let told = format!("{:9.3} #{start}-{until} {told} {outcome}", at.as_secs_f64());
+        let operation = Operation { action, start: *start, end, told };
+        self.keys.entry(key.to_owned()).or_default().push(operation);
     }
-
-    fn end(
-        &mut self,
-        key: &str,
-        start: u64,
-        action: Option<Action>,
-        told: &str,
-        began: Duration,
-        answer: Result<Reply, Failure>,
-    ) -> (bool, String) {
-        let now = self.tick();
-        let (action, end, outcome) = match answer {
-            Ok(Reply::Done) => (action, Some(now), "done".to_owned()),
-            Ok(Reply::Deleted { existed }) => {
-                (Some(Action::Delete(Some(existed))), Some(now), format!("done, existed: {existed}"))
-            }
-            Ok(Reply::Got(None)) => (Some(Action::Get(None)), Some(now), "nothing".into()),
-            Ok(Reply::Got(Some(bytes))) => match self.recognise(key, &bytes) {
-                Ok(value) => (Some(Action::Get(Some(value))), Some(now), format!("= {}", value.0)),
-                Err(why) => {
-                    self.wrong.push(format!("{told}: {why}"));
-                    (None, None, why)
-                }
-            },
-            Ok(other) => {
-                self.wrong.push(format!("{told}: answered {other:?}"));
-                (None, None, format!("{other:?}"))
-            }
-            Err(Failure::Refused(why)) => {
-                self.counts.refused += 1;
-                (None, None, format!("refused: {why}"))
-            }
-            Err(Failure::Unknown(why)) => {
-                self.counts.unknown += 1;
-                (action, None, format!("unknown: {why}"))
-            }
-            Err(Failure::Wrong(why)) => {
-                self.wrong.push(format!("{told}: {why}"));
-                (action, None, why)
-            }
-        };
-        self.counts.done += u32::from(end.is_some());
-        if let Some(action) = action {
-            let told = format!("{:9.3} #{start}-{} {told} {outcome}", began.as_secs_f64(), display(end));
-            self.keys.entry(key.to_owned()).or_default().push(Operation { action, start, end, told });
-        }
-        (end.is_some(), outcome)
-    }
-
-    fn recognise(&self, key: &str, bytes: &Bytes) -> Result<ValueId, String> {
-        self.written.recognise(key, bytes)
-    }
-}
-
-fn display(end: Option<u64>) -> String {
-    end.map_or_else(String::new, |end| end.to_string())
 }

@@ -10,16 +10,25 @@
 // A harness: whatever it does not expect ends the run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answer;
 mod choices;
+mod client;
+mod coverage;
 mod desk;
 mod faults;
 mod history;
+mod inspect;
+mod inventory;
+mod monitor;
 mod node;
+mod planted;
 mod register;
 mod report;
 mod seeds;
+mod shape;
 mod site;
 mod socket;
+mod stage;
 mod trace;
 mod value;
 mod workload;
@@ -28,7 +37,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::report::Wanted;
+
 /// Replays a site from a seed, or runs many.
+///
+/// Without arguments: the seeds that once failed, and as many others as a few
+/// minutes hold.
 #[derive(Parser)]
 struct Arguments {
     /// Replays one seed with a log of what happened.
@@ -43,18 +57,31 @@ struct Arguments {
     /// Prints the outcome only.
     #[arg(long)]
     quiet: bool,
+    /// Plants a bug.
+    #[arg(long)]
+    bug: Option<String>,
+    /// Looks for seeds that catch planted bugs: each, or the one of `--bug`.
+    #[arg(long)]
+    bugs: bool,
 }
 
-/// Without arguments: as many as a minute holds.
-const SEEDS: std::ops::Range<u64> = 1..61;
+/// Without arguments.
+const SEEDS: std::ops::Range<u64> = 1..201;
+/// Within so many a planted bug must be caught.
+const SEEDS_FOR_A_BUG: std::ops::Range<u64> = 1..301;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let well = match arguments.seed {
-        Some(seed) if std::env::var_os(seeds::RANDOMNESS).is_some() => report::play(seed, arguments.quiet),
-        Some(seed) if !arguments.twice => report::one_aloud(seed, arguments.quiet),
-        Some(seed) => report::all(seed..seed + 1, true),
-        None => report::all(arguments.seeds.unwrap_or(SEEDS), arguments.twice),
+    let Arguments { seed, seeds, twice, quiet, bug, bugs } = Arguments::parse();
+    let bug = bug.as_deref();
+    let well = match seed {
+        Some(seed) if std::env::var_os(seeds::RANDOMNESS).is_some() => report::play(seed, quiet, bug),
+        Some(seed) if !twice => report::one_aloud(seed, quiet, bug),
+        Some(seed) => report::all(&Wanted { regressions: false, seeds: seed..seed + 1, twice }),
+        None if bugs || bug.is_some() => report::planted_bugs(bug, &seeds.unwrap_or(SEEDS_FOR_A_BUG)),
+        None => {
+            let regressions = seeds.is_none();
+            report::all(&Wanted { regressions, seeds: seeds.unwrap_or(SEEDS), twice })
+        }
     };
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

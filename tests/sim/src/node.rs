@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,16 +18,19 @@ use mucura_store::{SiteKey, Store, StoreConfig};
 use mucura_types::{NodeId, SiteId, StoreId};
 use tokio::time::Instant;
 
+use crate::choices::Choices;
+use crate::monitor::Monitor;
+use crate::shape::{Pace, Shape};
 use crate::socket::Plug;
 use crate::trace::Trace;
 
 pub(crate) const SITE: SiteId = SiteId(1);
-pub(crate) const NODES: usize = 3;
-pub(crate) const DRIVES: usize = 2;
 /// When simulations begin: some day in 2027.
 pub(crate) const EPOCH_MS: u64 = 1_800_000_000_000;
 const MESH_PORT: u16 = 7700;
 
+/// Bytes of a file of the log: so few that there are several in a run.
+const LOG_SEGMENT_BYTES: u64 = 256 << 10;
 /// Bytes of each machine's disk.
 const DISK_BYTES: u64 = 8 << 30;
 
@@ -37,19 +41,30 @@ pub(crate) struct Machine {
     pub(crate) number: usize,
     pub(crate) runtime: Runtime,
     pub(crate) disk: SimDisk,
+    pub(crate) shape: Shape,
+    pub(crate) pace: Pace,
+    pub(crate) clock: Arc<SkewedClock>,
+    pub(crate) plug: Plug,
+    pub(crate) monitor: Monitor,
     identity: NodeIdentity,
-    addrs: [IpAddr; NODES],
-    plug: Plug,
-    trace: Trace,
+    addrs: Vec<IpAddr>,
 }
 
-/// The wall clock of a machine: the simulation's time.
-struct SimulatedTime;
+/// The wall clock of a machine: the simulation's time, and what it is wrong by.
+#[derive(Default)]
+pub(crate) struct SkewedClock(AtomicI64);
 
-impl Clock for SimulatedTime {
+impl SkewedClock {
+    pub(crate) fn set_skew_ms(&self, ms: i64) {
+        self.0.store(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SkewedClock {
     fn now_ms(&self) -> u64 {
         let elapsed = turmoil::sim_elapsed().unwrap_or_default();
-        EPOCH_MS + u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+        let now = EPOCH_MS + u64::try_from(elapsed.as_millis()).unwrap_or(0);
+        now.saturating_add_signed(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -57,14 +72,19 @@ impl Machine {
     pub(crate) fn new(
         number: usize,
         seed: u64,
-        addrs: [IpAddr; NODES],
+        shape: Shape,
+        addrs: Vec<IpAddr>,
         identity: NodeIdentity,
-        trace: Trace,
+        trace: &Trace,
+        monitor: Monitor,
     ) -> Self {
         let Simulated { runtime, disk, .. } = Runtime::simulated(seed * 16 + number as u64, EPOCH_MS);
         disk.set_capacity(DISK_BYTES);
-        let runtime = Runtime { clock: Arc::new(SimulatedTime), ..runtime };
-        Self { number, runtime, disk, identity, addrs, plug: Plug::default(), trace }
+        let (clock, pace) = (Arc::new(SkewedClock::default()), Pace::default());
+        let blocking = pace.blocking(seed, &format!("pace of {}", name(number)));
+        let runtime = Runtime { clock: clock.clone(), blocking, ..runtime };
+        let plug = Plug::new(trace.clone(), Choices::new(seed, &format!("loss at {}", name(number))));
+        Self { number, runtime, disk, shape, pace, clock, plug, monitor, identity, addrs }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -72,7 +92,7 @@ impl Machine {
     }
 
     pub(crate) fn drives(&self) -> Vec<PathBuf> {
-        (1..=DRIVES).map(|drive| PathBuf::from(format!("/drive{drive}"))).collect()
+        (0..self.shape.drives).map(drive_dir).collect()
     }
 
     /// How the site knows the node.
@@ -103,18 +123,22 @@ impl Machine {
             limits: Limits::default(),
         };
         self.plug.pull();
-        let mesh = Mesh::start(config, &self.runtime, &self.plug.sockets(&self.trace))
+        let mesh = Mesh::start(config, &self.runtime, &self.plug.sockets())
             .map_err(|e| failed("start the mesh", &e))?;
-        let peers: BTreeMap<NodeId, PeerInfo> = (0..NODES)
+        let peers: BTreeMap<NodeId, PeerInfo> = (0..self.shape.nodes)
             .map(|n| (node_id(n), PeerInfo { addr: self.mesh_addr(n), store: Some(store_id(n)) }))
             .collect();
         mesh.set_peers(peers);
         let mut config = ConsensusConfig::new(self.id(), "/meta".into());
         config.store = StoreKind::Memory;
+        config.snapshot_log_bytes = self.shape.snapshot_log_bytes;
+        config.log_segment_bytes = LOG_SEGMENT_BYTES;
+        config.timing.snapshot_check = Duration::from_millis(300);
         let transport = Arc::new(OverMesh(mesh.clone()));
         let consensus = Consensus::open(config, self.runtime.clone(), transport)
             .await
             .map_err(|e| failed("open the metadata log", &e))?;
+        tokio::spawn(self.monitor.clone().watch(self.number, consensus.clone()));
         let config = StoreConfig {
             site: SITE,
             node: self.id(),
@@ -125,13 +149,16 @@ impl Machine {
             gateway_buffer_bytes: 32 << 20,
             keeper_buffer_bytes: 32 << 20,
             grace: Duration::from_secs(5),
-            session_life: Duration::from_secs(60),
+            session_life: Duration::from_secs(7),
             scrub_period: Duration::from_secs(86_400),
+            part_bytes_min: 1000,
         };
         let site_key = SiteKey::new(&[7; 32]).map_err(|e| failed("read the site's key", &e))?;
         let store = Store::start(config, self.runtime.clone(), consensus.clone(), mesh.clone(), site_key)
             .map_err(|e| failed("start the store", &e))?;
-        mesh.serve(Arc::new(Dispatch { consensus: consensus.clone(), store: store.clone() }));
+        let (number, monitor) = (self.number, self.monitor.clone());
+        let (of_log, of_store) = (consensus.clone(), store.clone());
+        mesh.serve(Arc::new(Dispatch { number, monitor, consensus: of_log, store: of_store }));
         Ok(Node { mesh, consensus, store })
     }
 }
@@ -143,6 +170,11 @@ pub(crate) struct Node {
     mesh: Mesh,
     pub(crate) consensus: Consensus,
     pub(crate) store: Store,
+}
+
+/// Where a node has a drive.
+pub(crate) fn drive_dir(drive: usize) -> PathBuf {
+    PathBuf::from(format!("/drive{}", drive + 1))
 }
 
 pub(crate) fn name(node: usize) -> String {
@@ -182,6 +214,8 @@ impl Transport for OverMesh {
 
 /// As `mucura serve` hands out what comes from peers.
 struct Dispatch {
+    number: usize,
+    monitor: Monitor,
     consensus: Consensus,
     store: Store,
 }
@@ -197,7 +231,11 @@ impl Service for Dispatch {
             return self.store.call(from, method, payload);
         }
         Box::pin(async move {
-            self.consensus.handle(from, method, payload).await.map_err(|error| match error {
+            let answer = self.consensus.handle(from, method, payload.clone()).await;
+            if let Ok(answer) = &answer {
+                self.monitor.answered(self.number, method, &payload, answer);
+            }
+            answer.map_err(|error| match error {
                 HandleError::Malformed(_) => Refusal::Malformed,
                 HandleError::NotRunning => Refusal::Starting,
             })

@@ -8,10 +8,23 @@ use crate::value::ValueId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Put(ValueId),
+    /// A put on the condition that there is just this; whether it was done.
+    PutIf {
+        expected: Option<ValueId>,
+        value: ValueId,
+        done: bool,
+    },
     /// Whether there was something, if the answer came.
     Delete(Option<bool>),
     /// What was there.
     Get(Option<ValueId>),
+}
+
+impl Action {
+    /// Whether it left a value.
+    pub(crate) fn is_put(self) -> bool {
+        matches!(self, Self::Put(_) | Self::PutIf { done: true, .. })
+    }
 }
 
 /// One operation. Those whose outcome is unknown have no end: they may have
@@ -83,6 +96,8 @@ impl State {
 fn after(holds: Option<ValueId>, action: Action) -> Option<Option<ValueId>> {
     match action {
         Action::Put(value) => Some(Some(value)),
+        Action::PutIf { expected, value, done: true } => (holds == expected).then_some(Some(value)),
+        Action::PutIf { expected, done: false, .. } => (holds != expected).then_some(holds),
         Action::Delete(existed) => existed.is_none_or(|existed| existed == holds.is_some()).then_some(None),
         Action::Get(found) => (found == holds).then_some(holds),
     }
@@ -127,6 +142,19 @@ mod tests {
         assert!(history(&[Some(A), Some(B)]).is_ok());
         assert!(history(&[Some(B), Some(A)]).is_err());
         assert!(history(&[None]).is_err());
+    }
+
+    #[test]
+    fn of_two_conditional_puts_on_the_same_only_one_is_done() {
+        let put_if =
+            |start, end, value, done| op(start, end, Action::PutIf { expected: Some(A), value, done });
+        let history = |second: bool| {
+            check(vec![op(1, 2, Action::Put(A)), put_if(3, 6, B, true), put_if(4, 7, ValueId(3), second)])
+        };
+        assert!(history(false).is_ok());
+        assert!(history(true).is_err(), "a lost update");
+        let refused = vec![op(1, 2, Action::Put(A)), put_if(3, 4, B, false)];
+        assert!(check(refused).is_err(), "nothing stood in its way");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use mucura_mesh::SocketFactory;
 use mucura_mesh::datagrams::{AsyncUdpSocket, RecvMeta, Transmit, UdpPoller};
 use turmoil::net::UdpSocket;
 
+use crate::choices::Choices;
 use crate::trace::Trace;
 
 type Readable = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
@@ -17,30 +18,50 @@ type Readable = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 /// Where a machine's process is connected to the simulated network. A process
 /// that dies does not drop all that it had, as its parts hold each other; so its
 /// socket is closed from here.
-#[derive(Clone, Default)]
-pub(crate) struct Plug(Arc<Mutex<Option<Arc<SimSocket>>>>);
+#[derive(Clone)]
+pub(crate) struct Plug {
+    open: Arc<Mutex<Option<Arc<SimSocket>>>>,
+    loss: Arc<Mutex<Loss>>,
+    trace: Trace,
+}
+
+/// Which datagrams are lost on their way.
+struct Loss {
+    per_mille: u32,
+    choices: Choices,
+}
 
 impl Plug {
+    pub(crate) fn new(trace: Trace, choices: Choices) -> Self {
+        Self { open: Arc::default(), loss: Arc::new(Mutex::new(Loss { per_mille: 0, choices })), trace }
+    }
+
+    /// How many in a thousand datagrams are lost from now on.
+    pub(crate) fn lose(&self, per_mille: u32) {
+        self.loss.lock().unwrap().per_mille = per_mille;
+    }
+
     /// Closes the socket of the process before. On the machine's host.
     pub(crate) fn pull(&self) {
-        if let Some(socket) = self.0.lock().unwrap().take() {
+        if let Some(socket) = self.open.lock().unwrap().take() {
             *socket.readable.lock().unwrap() = None;
             *socket.socket.lock().unwrap() = None;
         }
     }
 
     /// Sockets of the simulated network; what they send is part of the trace.
-    pub(crate) fn sockets(&self, trace: &Trace) -> SocketFactory {
-        let (plug, trace) = (self.clone(), trace.clone());
+    pub(crate) fn sockets(&self) -> SocketFactory {
+        let plug = self.clone();
         SocketFactory::given(move |addr| {
             let bound = UdpSocket::bind(addr).now_or_never().unwrap_or(Err(ErrorKind::WouldBlock.into()))?;
             let socket = Arc::new(SimSocket {
                 addr: bound.local_addr()?,
                 socket: Mutex::new(Some(Arc::new(bound))),
                 readable: Mutex::new(None),
-                trace: trace.clone(),
+                trace: plug.trace.clone(),
+                loss: plug.loss.clone(),
             });
-            *plug.0.lock().unwrap() = Some(socket.clone());
+            *plug.open.lock().unwrap() = Some(socket.clone());
             Ok(socket)
         })
     }
@@ -54,6 +75,7 @@ struct SimSocket {
     /// The wait for the next datagram, while there is none.
     readable: Mutex<Option<Readable>>,
     trace: Trace,
+    loss: Arc<Mutex<Loss>>,
 }
 
 impl SimSocket {
@@ -85,6 +107,12 @@ impl AsyncUdpSocket for SimSocket {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         self.trace.datagram(transmit.destination, transmit.contents);
+        {
+            let mut loss = self.loss.lock().unwrap();
+            if loss.per_mille > 0 && loss.choices.within(0..1000) < u64::from(loss.per_mille) {
+                return Ok(());
+            }
+        }
         match self.open()?.try_send_to(transmit.contents, transmit.destination) {
             // A host that is down refuses; on a real network that shows only
             // as silence.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use mucura_runtime::{File, OpenMode, Runtime};
-use mucura_types::GroupId;
+use mucura_types::{GroupId, PlantedBug, is_planted};
 
 use super::core::{Batch, Core, Ticketed};
 use super::error::WalError;
@@ -167,6 +167,7 @@ impl Writer {
         start.extend_from_slice(&frame);
 
         let disk = self.runtime.disk.clone();
+        tracing::debug!(number, recycled = !self.spares.is_empty(), "log goes on in a new segment");
         let (from, mode) = match self.spares.pop() {
             Some(spare) => (spare, OpenMode::ReadWrite),
             None => (Named::Unfinished(number).path(&self.dir), OpenMode::Truncate),
@@ -227,6 +228,9 @@ impl Writer {
 
 impl Segment {
     fn write_frame(&mut self, frame: &[u8]) -> Result<(), WalError> {
+        if is_planted(PlantedBug::LogAckBeforeSync) {
+            self.file.sync().map_err(WalError::io("sync", &self.path))?;
+        }
         self.file.write_at(frame, self.end).map_err(WalError::io("write", &self.path))?;
         let end = self.end + frame.len() as u64;
         if end > self.allocated {
@@ -235,7 +239,9 @@ impl Segment {
             self.file.write_at(&zeros, end).map_err(WalError::io("extend", &self.path))?;
             self.allocated = ahead;
         }
-        self.file.sync().map_err(WalError::io("sync", &self.path))?;
+        if !is_planted(PlantedBug::LogAckBeforeSync) {
+            self.file.sync().map_err(WalError::io("sync", &self.path))?;
+        }
         self.end = end;
         Ok(())
     }

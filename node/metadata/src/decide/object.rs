@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use mucura_types::{BucketId, CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
+use mucura_types::{BucketId, CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX, PlantedBug, is_planted};
 
 use crate::codec::encode;
 use crate::command::{DeleteCondition, PutObject, WriteCondition, Written};
@@ -150,7 +150,9 @@ pub(super) fn check_condition(
     if let Some(tags) = &condition.if_match {
         match current {
             None => return Ok(Err(Rejection::NoSuchKey)),
-            Some(tag) if !matches(tags, tag) => return Ok(Err(Rejection::PreconditionFailed)),
+            Some(tag) if !matches(tags, tag) && !is_planted(PlantedBug::LostUpdate) => {
+                return Ok(Err(Rejection::PreconditionFailed));
+            }
             Some(_) => {}
         }
     }

@@ -28,6 +28,19 @@ impl Contents {
         self.pending.push(Change::SetLen(len));
     }
 
+    /// Whether a power cut can leave a part of what is to be synced: bytes that
+    /// lie in more than one sector.
+    pub(super) fn can_tear(&self) -> bool {
+        self.pending.iter().any(|change| match change {
+            Change::Write { offset, bytes } => {
+                let first = bytes.iter().position(|byte| *byte != 0);
+                let last = bytes.iter().rposition(|byte| *byte != 0);
+                first.zip(last).is_some_and(|(a, b)| (offset + a) / SECTOR != (offset + b) / SECTOR)
+            }
+            Change::SetLen(_) => false,
+        })
+    }
+
     pub(super) fn sync(&mut self) {
         for change in self.pending.drain(..) {
             change.apply(&mut self.durable);

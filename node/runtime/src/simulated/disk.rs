@@ -16,13 +16,15 @@ pub enum Unsynced {
     Partly,
 }
 
-/// Which calls on a path fail with `EIO`.
+/// Which calls on a path fail, with `EIO` unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SimFault {
     /// Reads of its contents.
     Read,
     /// Writes and changes of length.
     Write,
+    /// Writes that need room, with `ENOSPC`, as if a volume of its own were full.
+    Full,
     /// Syncs. As on Linux, what a failed sync should have written still reads
     /// well, is never written by a later sync, and is gone at a power cut.
     Sync,
@@ -55,6 +57,13 @@ impl SimDisk {
     pub fn crash_at(&self, n: u64, unsynced: Unsynced) {
         let mut state = self.state();
         state.crash_at = Some((state.operations.saturating_add(n), unsynced));
+    }
+
+    /// Plans a power cut at the next sync of a file below `path` that has bytes
+    /// in more than one sector to sync: of these that much is left that
+    /// `unsynced` leaves.
+    pub fn crash_at_sync(&self, path: impl Into<PathBuf>, unsynced: Unsynced) {
+        self.state().crash_at_sync = Some((path.into(), unsynced));
     }
 
     /// Switches the power on again.
@@ -257,10 +266,14 @@ impl Disk for SimDisk {
         Ok(state.find(path).is_ok())
     }
 
-    fn space(&self, _path: &Path) -> io::Result<Space> {
+    fn space(&self, path: &Path) -> io::Result<Space> {
         let state = self.state();
         state.up()?;
-        Ok(Space { total: state.capacity, free: state.capacity.saturating_sub(state.used) })
+        let free = match state.check(path, SimFault::Full) {
+            Ok(()) => state.capacity.saturating_sub(state.used),
+            Err(_) => 0,
+        };
+        Ok(Space { total: state.capacity, free })
     }
 
     fn boot_id(&self) -> io::Result<String> {
@@ -353,7 +366,11 @@ impl File for SimFile {
         self.disk.change(|state| {
             self.check(state, SimFault::Write)?;
             let len = state.contents(self.inode)?.live.len() as u64;
-            let (end, result) = Self::grow(state, len, offset + bytes.len() as u64);
+            let wanted = offset + bytes.len() as u64;
+            if wanted > len {
+                state.check(&self.path, SimFault::Full)?;
+            }
+            let (end, result) = Self::grow(state, len, wanted);
             let fits = position(end.saturating_sub(offset))?.min(bytes.len());
             if fits > 0 {
                 state.contents(self.inode)?.write(position(offset)?, &bytes[..fits]);
@@ -366,7 +383,7 @@ impl File for SimFile {
         let mut state = self.disk.state();
         state.up()?;
         state.alive(self.life)?;
-        if state.count() {
+        if state.count() || state.counts_sync(&self.path, self.inode) {
             return Err(state.crash_now());
         }
         let checked = self.check(&state, SimFault::Sync);
@@ -389,6 +406,9 @@ impl File for SimFile {
         self.disk.change(|state| {
             self.check(state, SimFault::Write)?;
             let now = state.contents(self.inode)?.live.len() as u64;
+            if len > now {
+                state.check(&self.path, SimFault::Full)?;
+            }
             if len.saturating_sub(now) > state.capacity.saturating_sub(state.used) {
                 return Err(io::Error::from_raw_os_error(28)); // ENOSPC
             }

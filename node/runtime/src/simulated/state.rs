@@ -36,6 +36,7 @@ pub(super) struct State {
     pub(super) down: bool,
     pub(super) operations: u64,
     pub(super) crash_at: Option<(u64, Unsynced)>,
+    pub(super) crash_at_sync: Option<(PathBuf, Unsynced)>,
     stream: Stream,
 }
 
@@ -57,6 +58,7 @@ impl State {
             down: false,
             operations: 0,
             crash_at: None,
+            crash_at_sync: None,
             stream: Stream::new(seed),
         }
     }
@@ -78,7 +80,8 @@ impl State {
     /// Fails where a fault was planted.
     pub(super) fn check(&self, path: &Path, fault: SimFault) -> io::Result<()> {
         if self.faults.iter().any(|(at, what)| *what == fault && path.starts_with(at)) {
-            return Err(io::Error::from_raw_os_error(5)); // EIO
+            let code = if fault == SimFault::Full { 28 } else { 5 }; // ENOSPC, EIO
+            return Err(io::Error::from_raw_os_error(code));
         }
         Ok(())
     }
@@ -90,9 +93,17 @@ impl State {
         self.crash_at.is_some_and(|(at, _)| self.operations >= at)
     }
 
+    /// Whether the power goes at the sync of a file.
+    pub(super) fn counts_sync(&self, path: &Path, file: Inode) -> bool {
+        let meant = self.crash_at_sync.as_ref().is_some_and(|(below, _)| path.starts_with(below));
+        meant && matches!(self.nodes.get(&file), Some(Node::File(contents)) if contents.can_tear())
+    }
+
     /// Carries out a planned crash, and is the error of the operation it met.
     pub(super) fn crash_now(&mut self) -> io::Error {
-        let unsynced = self.crash_at.take().map_or(Unsynced::Lost, |(_, unsynced)| unsynced);
+        let at = self.crash_at.take().map(|(_, unsynced)| unsynced);
+        let at_sync = self.crash_at_sync.take().map(|(_, unsynced)| unsynced);
+        let unsynced = at.or(at_sync).unwrap_or(Unsynced::Lost);
         self.crash(unsynced);
         io::Error::other("the power went")
     }
@@ -203,6 +214,7 @@ impl State {
     pub(super) fn crash(&mut self, unsynced: Unsynced) {
         self.down = true;
         self.crash_at = None;
+        self.crash_at_sync = None;
         self.boots += 1;
         for changes in std::mem::take(&mut self.renames) {
             if unsynced == Unsynced::Partly && self.stream.coin() {

@@ -163,6 +163,40 @@ fn a_planned_crash_meets_each_operation_and_a_replaced_file_is_old_or_new() {
 }
 
 #[test]
+fn a_crash_planned_for_a_sync_waits_for_one_below_its_path() {
+    let disk = disk();
+    disk.crash_at_sync("/d/e", Unsynced::Lost);
+    write(&disk, "/d/f", b"kept", true);
+    disk.sync_dir(Path::new("/d")).unwrap();
+    let file = disk.open(Path::new("/d/e/f"), OpenMode::CreateNew).unwrap();
+    file.write_at(b"kept", 0).unwrap();
+    file.sync().unwrap();
+    file.write_at(&[1; 600], 4).unwrap();
+    assert!(!disk.is_down());
+    file.sync().unwrap_err();
+    assert!(disk.is_down());
+    disk.restart();
+    assert_eq!(
+        (read(&disk, "/d/f").unwrap(), read(&disk, "/d/e/f")),
+        (b"kept".to_vec(), None),
+        "its name was not synced"
+    );
+}
+
+#[test]
+fn a_full_volume_takes_nothing_that_needs_room() {
+    let disk = disk();
+    write(&disk, "/d/e/f", b"bytes", true);
+    disk.fail("/d/e", SimFault::Full);
+    let file = disk.open(Path::new("/d/e/f"), OpenMode::ReadWrite).unwrap();
+    assert_eq!(file.write_at(b"more bytes", 0).unwrap_err().kind(), ErrorKind::StorageFull);
+    file.write_at(b"BYTES", 0).unwrap();
+    assert_eq!(disk.space(Path::new("/d/e")).unwrap().free, 0);
+    assert_ne!(disk.space(Path::new("/d")).unwrap().free, 0);
+    write(&disk, "/d/f", b"elsewhere", true);
+}
+
+#[test]
 fn partly_kept_writes_are_torn_at_sectors_and_follow_from_the_seed() {
     let torn = |seed: u64| {
         let disk = SimDisk::new(seed);

@@ -9,7 +9,7 @@ use mucura_consensus::{Consensus, ConsensusConfig, StoreKind};
 use mucura_mesh::{Limits, Mesh, MeshConfig, NodeIdentity, SocketFactory};
 use mucura_runtime::Runtime;
 use mucura_s3::{S3, S3Config, operation_names};
-use mucura_store::{SiteKey, Store, StoreConfig};
+use mucura_store::{PART_BYTES_MIN, SiteKey, Store, StoreConfig};
 use mucura_telemetry::Metrics;
 use mucura_types::MIB;
 use tokio::time::{Instant, sleep};
@@ -367,6 +367,7 @@ fn store_config(settings: &Settings, membership: &Membership, root: &RootKey) ->
         grace: Duration::from_secs(u64::from(settings.storage.gc_grace_s)),
         session_life: SESSION_LIFE,
         scrub_period: Duration::from_secs(u64::from(settings.storage.scrub_days) * 86_400),
+        part_bytes_min: PART_BYTES_MIN,
     }
 }
 

@@ -17,8 +17,8 @@ use mucura_mesh::{
 use mucura_metadata::{Checksum, Command, Envelope, NodeRecord, SiteSeed, WriteCondition};
 use mucura_runtime::Runtime;
 use mucura_store::{
-    Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PutObjectRequest, SiteKey, Store, StoreConfig,
-    StoreError, Stored,
+    Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PART_BYTES_MIN, PutObjectRequest, SiteKey, Store,
+    StoreConfig, StoreError, Stored,
 };
 use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
@@ -229,6 +229,7 @@ impl Plan {
             grace: Duration::ZERO,
             session_life: self.session_life,
             scrub_period: Duration::from_secs(86_400),
+            part_bytes_min: PART_BYTES_MIN,
         };
         let site_key = SiteKey::new(&[7; 32]).unwrap();
         let store = Store::start(config, runtime, consensus.clone(), mesh.clone(), site_key).unwrap();
