@@ -73,7 +73,7 @@ fn commands() -> Vec<Command> {
         ],
     };
     let seats = [1, 2].map(|n| DriveSeat { drive: DriveId(n), node: NodeId(u64::from(n)), weight: 1 });
-    let table = plan_table(TableId(1), Profile::new(1, 1), &seats).unwrap();
+    let table = plan_table(TableId(1), Profile::new(1, 1), &seats, None).unwrap();
     let key = |name: &str| NewKey { access_key: name.into(), sealed_secret: text("sealed") };
     let add_drive = |n: u8| Command::AddDrive {
         node: NodeId(u64::from(n)),

@@ -420,7 +420,7 @@ fn a_shard_comes_home_and_a_drive_is_replaced_only_as_things_stand() {
         let Ok(Reply::Drive(drive)) = rows.one(10, drive) else { panic!() };
         seats.push(DriveSeat { drive, node: NodeId(1), weight: 1 });
     }
-    let table = plan_table(TableId(1), Profile::new(1, 1), &seats).unwrap();
+    let table = plan_table(TableId(1), Profile::new(1, 1), &seats, None).unwrap();
     let chunk = ChunkId { write: WriteId { session, counter: 1 }, number: 0 };
     let home = table.drives(chunk).to_vec();
     rows.one(11, Command::SetTable { table, replaces: None }).unwrap();

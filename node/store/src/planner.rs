@@ -63,7 +63,8 @@ fn laid_out(topology: &Topology) -> bool {
     used.iter().eq(topology.drives.keys())
 }
 
-/// The next table, over all drives; none if there are no drives.
+/// The next table, over all drives, as near the one in use as may be; none if
+/// there are no drives.
 fn plan(topology: &Topology) -> Option<PlacementTable> {
     let seats: Vec<DriveSeat> = topology
         .drives
@@ -71,5 +72,5 @@ fn plan(topology: &Topology) -> Option<PlacementTable> {
         .map(|(&drive, record)| DriveSeat { drive, node: record.node, weight: record.weight })
         .collect();
     let id = TableId(topology.current.map_or(1, |table| table.0 + 1));
-    plan_table(id, choose_profile(&seats)?, &seats)
+    plan_table(id, choose_profile(&seats)?, &seats, topology.table())
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,37 +53,175 @@ impl PlacementTable {
     }
 }
 
-/// Lays out a table: every group on distinct drives, spread over nodes as
-/// evenly as they allow, and every drive filled in proportion to its weight.
-/// The same arguments give the same table. `None` if there are fewer drives
-/// than shards.
-pub fn plan_table(id: TableId, profile: Profile, seats: &[DriveSeat]) -> Option<PlacementTable> {
-    let seats: BTreeSet<DriveSeat> = seats.iter().copied().collect();
-    if seats.len() < profile.shards() {
+/// Lays out a table over `drives`, each named once. The same arguments, in any
+/// order, give the same table. `None` if there are fewer drives than shards.
+///
+/// - The drives of a group are distinct and spread over nodes as evenly as they
+///   allow.
+/// - Drives are filled by weight: none that gave up one of its places would
+///   still be fuller than another drive that could take that place without
+///   spoiling the spread.
+/// - Under the profile of `previous`, the table in use, every drive that is still
+///   there keeps its places and positions, but for places that are given up one
+///   by one, each to make the spread or the fill more even. Under another
+///   profile all is laid out afresh: its positions hold other shards.
+pub fn plan_table(
+    id: TableId,
+    profile: Profile,
+    drives: &[DriveSeat],
+    previous: Option<&PlacementTable>,
+) -> Option<PlacementTable> {
+    let drives: BTreeSet<DriveSeat> = drives.iter().copied().collect();
+    if drives.len() < profile.shards() {
         return None;
     }
-    let mut filled: BTreeMap<DriveId, u64> = BTreeMap::new();
-    let mut groups = Vec::with_capacity(usize::from(PLACEMENT_GROUPS));
-    for group in 0..PLACEMENT_GROUPS {
-        let mut chosen: Vec<DriveSeat> = Vec::with_capacity(profile.shards());
-        while chosen.len() < profile.shards() {
-            let next = seats.iter().filter(|seat| !chosen.contains(seat)).min_by_key(|seat| {
-                let beside = chosen.iter().filter(|other| other.node == seat.node).count();
-                let load = filled.get(&seat.drive).copied().unwrap_or(0);
-                // Fill relative to weight, in fixed point; ties by hash, so
-                // that neighbours differ from group to group.
-                let fill = (u128::from(load) << 64) / u128::from(seat.weight.max(1));
-                (beside, fill, tie(group, seat.drive))
-            })?;
-            *filled.entry(next.drive).or_default() += 1;
-            chosen.push(*next);
+    let previous = previous.filter(|table| table.profile == profile);
+    let mut draft = Draft::keep(drives.into_iter().collect(), previous);
+    draft.fill(profile.shards());
+    draft.level();
+    Some(PlacementTable { id, profile, groups: draft.in_order() })
+}
+
+/// A table in the making. A drive goes by its index in `drives`.
+struct Draft<'a> {
+    drives: Vec<DriveSeat>,
+    /// How many groups each drive is in.
+    load: Vec<u64>,
+    /// The drives of each group, in no order.
+    groups: Vec<Vec<usize>>,
+    previous: Option<&'a PlacementTable>,
+}
+
+/// How a drive stands for a place in a group: the least gets it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// How many of the group are on its node.
+    beside: usize,
+    /// Its load relative to its weight, in fixed point.
+    fill: i128,
+}
+
+impl<'a> Draft<'a> {
+    /// What is left of the previous table.
+    fn keep(drives: Vec<DriveSeat>, previous: Option<&'a PlacementTable>) -> Self {
+        let load = vec![0; drives.len()];
+        let groups = vec![Vec::new(); usize::from(PLACEMENT_GROUPS)];
+        let mut draft = Self { drives, load, groups, previous };
+        for group in 0..PLACEMENT_GROUPS {
+            for id in draft.before(group) {
+                if let Some(drive) = draft.drives.iter().position(|seat| seat.drive == *id) {
+                    draft.join(group, drive);
+                }
+            }
         }
-        // The order of positions decides who holds data and who parity; it must
-        // not follow from the fill.
-        chosen.sort_by_key(|seat| tie(group ^ 0x8000, seat.drive));
-        groups.push(chosen.into_iter().map(|seat| seat.drive).collect());
+        draft
     }
-    Some(PlacementTable { id, profile, groups })
+
+    /// Gives each vacant place to the drive that ranks least for it.
+    fn fill(&mut self, shards: usize) {
+        for group in 0..PLACEMENT_GROUPS {
+            while self.members(group).len() < shards {
+                let members = self.members(group);
+                let vacant = (0..self.drives.len()).filter(|drive| !members.contains(drive));
+                // Ties by hash, so that neighbours differ from group to group.
+                let next = vacant.min_by_key(|&drive| {
+                    (self.rank(drive, members.iter(), self.load[drive]), tie(group, self.drives[drive].drive))
+                });
+                let Some(drive) = next else { return };
+                self.join(group, drive);
+            }
+        }
+    }
+
+    /// Moves places one by one to drives that rank lower for them, the emptiest
+    /// first, until there are none. Each move makes the table more even, so
+    /// this ends.
+    fn level(&mut self) {
+        loop {
+            let mut moved = false;
+            // Those that found nothing are asked again only after all others.
+            let mut open: Vec<usize> = (0..self.drives.len()).collect();
+            while let Some(to) =
+                open.iter().copied().min_by_key(|&drive| self.fill_of(drive, self.load[drive]))
+            {
+                if let Some((group, from)) = self.best_place(to) {
+                    self.groups[usize::from(group)].retain(|&drive| drive != from);
+                    self.load[from] -= 1;
+                    self.join(group, to);
+                    moved = true;
+                } else {
+                    open.retain(|&drive| drive != to);
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Where `to` ranks below a drive that holds a place, and which drive: the
+    /// spread comes first, then drives that are new there themselves, then the
+    /// fullest.
+    fn best_place(&self, to: usize) -> Option<(u16, usize)> {
+        let mut best = None;
+        for group in (0..PLACEMENT_GROUPS).filter(|&group| !self.members(group).contains(&to)) {
+            let hash = tie(group, self.drives[to].drive);
+            for &from in self.members(group) {
+                let others = || self.members(group).iter().filter(|&&drive| drive != from);
+                let holder = self.rank(from, others(), self.load[from] - 1);
+                let taker = self.rank(to, others(), self.load[to]);
+                if taker < holder {
+                    let new = !self.before(group).contains(&self.drives[from].drive);
+                    let gain = (holder.beside - taker.beside, new, holder.fill - taker.fill, hash);
+                    best = best.max(Some((gain, group, from)));
+                }
+            }
+        }
+        best.map(|(_, group, from)| (group, from))
+    }
+
+    /// The groups with each drive at a position: those that stayed at their old
+    /// one.
+    fn in_order(&self) -> Vec<Vec<DriveId>> {
+        let row = |group| {
+            let drives = self.members(group).iter().map(|&drive| self.drives[drive].drive);
+            let (stayed, mut row): (Vec<_>, Vec<_>) =
+                drives.partition(|drive| self.before(group).contains(drive));
+            // The order of positions decides who holds data and who parity; it
+            // must not follow from the fill.
+            row.sort_by_key(|&drive| tie(group ^ 0x8000, drive));
+            for (position, drive) in self.before(group).iter().enumerate() {
+                if stayed.contains(drive) {
+                    row.insert(position, *drive);
+                }
+            }
+            row
+        };
+        (0..PLACEMENT_GROUPS).map(row).collect()
+    }
+
+    fn rank<'o>(&self, drive: usize, others: impl Iterator<Item = &'o usize>, load: u64) -> Rank {
+        let node = self.drives[drive].node;
+        let beside = others.filter(|&&other| self.drives[other].node == node).count();
+        Rank { beside, fill: self.fill_of(drive, load) }
+    }
+
+    fn fill_of(&self, drive: usize, load: u64) -> i128 {
+        (i128::from(load) << 64) / i128::from(self.drives[drive].weight.max(1))
+    }
+
+    fn members(&self, group: u16) -> &[usize] {
+        &self.groups[usize::from(group)]
+    }
+
+    fn before(&self, group: u16) -> &'a [DriveId] {
+        self.previous.and_then(|table| table.groups.get(usize::from(group))).map_or(&[], Vec::as_slice)
+    }
+
+    fn join(&mut self, group: u16, drive: usize) {
+        self.groups[usize::from(group)].push(drive);
+        self.load[drive] += 1;
+    }
 }
 
 fn tie(group: u16, drive: DriveId) -> [u8; 8] {
@@ -96,66 +234,4 @@ fn tie(group: u16, drive: DriveId) -> [u8; 8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::choose_profile;
-    use proptest::prelude::*;
-
-    fn seats(weights: &[Vec<u64>]) -> Vec<DriveSeat> {
-        weights
-            .iter()
-            .zip(1..)
-            .flat_map(|(drives, node)| drives.iter().map(move |&weight| (NodeId(node), weight)))
-            .zip(1..)
-            .map(|((node, weight), id)| DriveSeat { drive: DriveId(id), node, weight })
-            .collect()
-    }
-
-    proptest! {
-        #[test]
-        fn groups_are_spread_over_drives_and_nodes(
-            weights in proptest::collection::vec(proptest::collection::vec(Just(1u64), 1..5), 1..7)
-        ) {
-            let seats = seats(&weights);
-            let profile = choose_profile(&seats).unwrap();
-            let table = plan_table(TableId(1), profile, &seats).unwrap();
-            prop_assert_eq!(table.groups.len(), usize::from(PLACEMENT_GROUPS));
-            let node_of: BTreeMap<_, _> = seats.iter().map(|s| (s.drive, s.node)).collect();
-            for group in &table.groups {
-                prop_assert_eq!(group.iter().collect::<BTreeSet<_>>().len(), profile.shards());
-                let mut per_node: BTreeMap<NodeId, usize> = BTreeMap::new();
-                for drive in group {
-                    *per_node.entry(node_of[drive]).or_default() += 1;
-                }
-                // No node holds two more than another that had room.
-                for (node, count) in weights.iter().zip(1..).map(|(d, n)| (NodeId(n), d.len())) {
-                    let here = per_node.get(&node).copied().unwrap_or(0);
-                    let most = per_node.values().copied().max().unwrap_or(0);
-                    prop_assert!(here + 1 >= most || here == count);
-                }
-            }
-        }
-
-        #[test]
-        fn equal_drives_are_filled_alike(nodes in 3usize..7, drives in 1usize..4) {
-            let seats = seats(&vec![vec![1; drives]; nodes]);
-            let profile = choose_profile(&seats).unwrap();
-            let table = plan_table(TableId(1), profile, &seats).unwrap();
-            let mut count: BTreeMap<DriveId, usize> = BTreeMap::new();
-            table.groups.iter().flatten().for_each(|d| *count.entry(*d).or_default() += 1);
-            let mean = table.groups.len() * profile.shards() / seats.len();
-            for seat in &seats {
-                let here = count.get(&seat.drive).copied().unwrap_or(0);
-                prop_assert!(here.abs_diff(mean) <= 2, "{} of {}", here, mean);
-            }
-        }
-    }
-
-    #[test]
-    fn a_drive_of_twice_the_weight_gets_twice_the_shards() {
-        let seats = seats(&[vec![1], vec![1], vec![1], vec![1], vec![2]]);
-        let table = plan_table(TableId(1), Profile::new(1, 1), &seats).unwrap();
-        let count = |id| table.groups.iter().flatten().filter(|d| d.0 == id).count();
-        assert!(count(5).abs_diff(2 * count(1)) <= 4, "{} and {}", count(5), count(1));
-    }
-}
+mod tests;
