@@ -203,6 +203,9 @@ impl State {
     pub(super) fn crash(&mut self, unsynced: Unsynced) {
         self.down = true;
         self.crash_at = None;
+        if unsynced == Unsynced::Kept {
+            return self.kill();
+        }
         self.boots += 1;
         for changes in std::mem::take(&mut self.renames) {
             if unsynced == Unsynced::Partly && self.stream.coin() {
