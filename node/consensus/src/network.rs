@@ -30,6 +30,11 @@ const PIECE_BYTES: usize = MIB / 2;
 /// installs, has openraft's time-out.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a follower may take to put entries on its disk. One that is busy
+/// takes half a second for a sync; openraft would have it answer between two
+/// heartbeats, and ask the same again for ever.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Makes the way to each node.
 pub(crate) struct Network {
     pub(crate) me: NodeId,
@@ -149,9 +154,13 @@ impl RaftNetworkV2<Types> for Peer {
         request: AppendEntriesRequest<Types>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
+        let timeout = match request.entries.is_empty() {
+            true => option.soft_ttl(),
+            false => option.soft_ttl().max(APPEND_TIMEOUT),
+        };
         let request = Append::from(&request);
         let reply: AppendReply =
-            self.call(Method::Append, RPCTypes::AppendEntries, &request, option.soft_ttl()).await?;
+            self.call(Method::Append, RPCTypes::AppendEntries, &request, timeout).await?;
         Ok(reply.into())
     }
 

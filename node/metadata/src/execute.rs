@@ -111,6 +111,9 @@ fn once(envelope: &Envelope, stamps: &mut Stamps, rows: &Overlay<'_>) -> Result<
         }
     }
     let outcome = decide(&envelope.command, stamps, rows)?;
-    rows.put(slot, encode(&ResultRecord { sequence: envelope.sequence, outcome: outcome.clone() }));
+    // A session that has just ended keeps no answers: nothing would remove them.
+    if rows.get(&keys::session(envelope.session))?.is_some() {
+        rows.put(slot, encode(&ResultRecord { sequence: envelope.sequence, outcome: outcome.clone() }));
+    }
     Ok(outcome)
 }

@@ -39,8 +39,9 @@ async fn power_cut(machine: &Simulated, wal: Wal) -> Wal {
 }
 
 fn entry(index: u64, size: usize) -> Bytes {
-    let mut bytes = index.to_be_bytes().to_vec();
-    bytes.resize(size.max(8), index.to_be_bytes()[7]);
+    let number = index.to_be_bytes();
+    let mut bytes = vec![number[7]; size.max(8)];
+    bytes[..8].copy_from_slice(&number);
     bytes.into()
 }
 

@@ -9,6 +9,9 @@ use crate::{DirEntry, Disk, File, OpenMode, Space};
 /// What a power cut leaves of what was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsynced {
+    /// All of it, unsynced as before: no power cut, but the end of the process.
+    /// The boot id stays.
+    Kept,
     /// Nothing.
     Lost,
     /// Any of it, by seeded choice: names one by one, contents by sectors of

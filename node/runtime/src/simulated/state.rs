@@ -215,6 +215,9 @@ impl State {
         self.down = true;
         self.crash_at = None;
         self.crash_at_sync = None;
+        if unsynced == Unsynced::Kept {
+            return self.kill();
+        }
         self.boots += 1;
         for changes in std::mem::take(&mut self.renames) {
             if unsynced == Unsynced::Partly && self.stream.coin() {

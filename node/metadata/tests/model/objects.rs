@@ -1,118 +1,18 @@
-//! The state machine against a small model of what S3 users see.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
-
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use mucura_metadata::{
     Attributes, Batch, ChunkRecord, Command, CompleteUpload, CreateUpload, DeleteCondition, ETag, Envelope,
-    GarbageClass, ListQuery, NodeRecord, PutObject, PutPart, Rejection, Reply, ShardException, SiteSeed,
-    View, ViewError, WriteCondition, WriteSet, Written, chunks_at_risk, chunks_from, current_version,
-    execute, garbage, garbage_of_write, list_objects, parts_of_upload,
+    GarbageClass, ListQuery, PutObject, PutPart, Rejection, Reply, ShardException, WriteCondition, Written,
+    chunks_at_risk, chunks_from, current_version, garbage, garbage_of_write, list_objects, parts_of_upload,
 };
 use mucura_types::{
     BucketId, ChunkId, DriveId, DriveSeat, HybridTime, NodeId, Profile, SessionId, SiteId, StoreId, TableId,
-    Timestamp, UserId, WriteId, plan_table,
+    WriteId, plan_table,
 };
 use proptest::prelude::*;
 
-#[derive(Default, Clone)]
-struct Rows(BTreeMap<Bytes, Bytes>);
-
-impl View for Rows {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ViewError> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn scan(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), ViewError> {
-        if from >= to {
-            return Ok(());
-        }
-        for (key, value) in self.0.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to))) {
-            if visit(key, value).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Rows {
-    fn apply(&mut self, writes: WriteSet) {
-        for (key, value) in writes {
-            match value {
-                Some(value) => self.0.insert(key, value),
-                None => self.0.remove(&key),
-            };
-        }
-    }
-
-    fn run(&mut self, wall: u64, commands: Vec<Envelope>) -> Vec<Result<Reply, Rejection>> {
-        let batch = Batch { wall: Timestamp(wall), commands };
-        let batch = Batch::decode(&batch.encode()).unwrap();
-        let done = execute(&batch, self).unwrap();
-        self.apply(done.writes);
-        done.replies
-    }
-
-    fn one(&mut self, wall: u64, command: Command) -> Result<Reply, Rejection> {
-        self.run(wall, vec![Envelope::repeatable(command)]).remove(0)
-    }
-}
-
-const OWNER: UserId = UserId(1);
-
-fn site() -> (Rows, BucketId, SessionId) {
-    let mut rows = Rows::default();
-    let node = NodeRecord {
-        name: "n1".into(),
-        mesh: "127.0.0.1:1".into(),
-        s3: String::new(),
-        admin: String::new(),
-        store: Some(StoreId([1; 16])),
-    };
-    let seed = SiteSeed {
-        site: SiteId(7),
-        name: "lyon".into(),
-        ca_certificate: String::new(),
-        sealed_secrets: Bytes::new(),
-        nodes: vec![node],
-    };
-    assert_eq!(rows.one(1, Command::InitSite(seed.clone())), Ok(Reply::Done));
-    assert_eq!(rows.one(1, Command::InitSite(seed)), Err(Rejection::AlreadyInitialised));
-    let open = Command::OpenSession { node: NodeId(1), nonce: [9; 16], takes_over: true };
-    let Ok(Reply::Session(session)) = rows.one(2, open.clone()) else { panic!() };
-    assert_eq!(rows.one(2, open), Ok(Reply::Session(session)));
-    let create = Command::CreateBucket { name: "data".into(), owner: OWNER, limit: 10 };
-    let Ok(Reply::Bucket(bucket)) = rows.one(3, create.clone()) else { panic!() };
-    assert_eq!(rows.one(3, create), Err(Rejection::BucketExists { by_you: true }));
-    (rows, bucket, session)
-}
-
-fn tag(n: u8) -> ETag {
-    ETag { md5: [n; 16], parts: None }
-}
-
-fn put(bucket: BucketId, key: &[u8], n: u8, condition: WriteCondition) -> Command {
-    Command::PutObject(PutObject {
-        bucket,
-        key: Bytes::copy_from_slice(key),
-        owner: OWNER,
-        size: 1,
-        etag: tag(n),
-        checksum: None,
-        attributes: Attributes::default(),
-        body: Written::Inline(Bytes::copy_from_slice(&[n])),
-        condition,
-    })
-}
+use crate::rows::{OWNER, Rows, put, site, tag};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -274,6 +174,16 @@ fn a_repeated_command_gets_its_first_answer_and_changes_nothing() {
     assert_eq!(rows.run(16, vec![envelope(2000, 4)]), vec![Err(Rejection::SessionEnded)]);
     let open = Command::OpenSession { node: NodeId(1), nonce: [8; 16], takes_over: true };
     assert_ne!(rows.one(17, open), Ok(Reply::Session(session)));
+}
+
+/// Found by the histories: the answer that it got was kept for ever.
+#[test]
+fn a_session_that_ends_itself_leaves_no_row() {
+    let (mut rows, _, session) = site();
+    let of_sessions = |rows: &Rows| rows.0.keys().filter(|key| matches!(key[0], 2 | 3)).count();
+    let envelope = Envelope { session, sequence: 1, command: Command::EndSession { session } };
+    assert_eq!(rows.run(10, vec![envelope]), vec![Ok(Reply::Done)]);
+    assert_eq!(of_sessions(&rows), 0);
 }
 
 fn chunked(session: SessionId, counter: u64, len: u32, epoch: u64) -> Written {

@@ -1,0 +1,12 @@
+//! The state machine against models of what its users see.
+
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
+
+mod agreement;
+mod history;
+mod objects;
+mod reference;
+mod refusals;
+mod rows;
+mod steps;
+mod world;
