@@ -25,7 +25,12 @@ struct Links {
     /// Calls of a method whose answers are lost from now on.
     deaf: BTreeSet<u16>,
     calls: BTreeMap<u16, u64>,
+    /// How long a node takes over calls that carry something.
+    slow: Duration,
 }
+
+/// A call with less is a sign of life only.
+const CARRIES_BYTES: usize = 64;
 
 impl Network {
     pub(super) fn port(&self, node: u64) -> Arc<dyn Transport> {
@@ -63,6 +68,11 @@ impl Network {
         self.0.lock().unwrap().deaf.insert(method);
     }
 
+    /// Nodes take so long over calls that carry something, as if their disks did.
+    pub(super) fn slow_down(&self, by: Duration) {
+        self.0.lock().unwrap().slow = by;
+    }
+
     pub(super) fn calls(&self, method: u16) -> u64 {
         self.0.lock().unwrap().calls.get(&method).copied().unwrap_or(0)
     }
@@ -92,6 +102,10 @@ impl Transport for Port {
             *network.0.lock().unwrap().calls.entry(method).or_default() += 1;
             sleep(LATENCY).await;
             let node = network.whole(from, to.0).ok_or_else(unreachable)?;
+            if payload.len() > CARRIES_BYTES {
+                let slow = network.0.lock().unwrap().slow;
+                sleep(slow).await;
+            }
             // On the other side a call goes on when its caller is gone.
             let handled = tokio::spawn(async move { node.handle(NodeId(from), method, payload).await });
             let answer = handled.await.map_err(|_| unreachable())?;

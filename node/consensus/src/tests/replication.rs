@@ -41,6 +41,15 @@ async fn acknowledged_writes_survive_a_power_cut_of_all_nodes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nodes_with_busy_disks_are_slow_but_go_on() {
+    let mut cluster = Cluster::simulated(3, 7);
+    cluster.begin().await;
+    cluster.network.slow_down(Duration::from_millis(500));
+    let leader = cluster.leader().await;
+    assert!(matches!(cluster.put(leader, &"b".repeat(60)).await.1, Ok(Reply::Bucket(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_repeated_proposal_takes_effect_once() {
     let mut cluster = Cluster::simulated(3, 3);
     cluster.begin().await;
