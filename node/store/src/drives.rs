@@ -155,7 +155,12 @@ impl Inner {
         // A repetition finds the directory formatted but not yet in place.
         let identity = match Drive::identify(&self.runtime, &dir).await {
             Ok(found) if found.drive == request.drive && found.store != record.store => found,
-            Ok(_) => return Err(StoreError::unavailable("the directory is a drive already")),
+            Ok(found) if found.store == record.store => {
+                return Err(StoreError::unavailable(
+                    "the directory is this very drive: nothing is to be replaced",
+                ));
+            }
+            Ok(_) => return Err(StoreError::unavailable("the directory is another drive already")),
             Err(ChunkError::NotFormatted { .. }) => {
                 let formatted =
                     Drive::format(&self.runtime, &dir, self.config.site, request.drive, LEVELS).await;

@@ -84,6 +84,7 @@ pub(crate) enum Fault {
     SlowDisk {
         node: usize,
     },
+    SlowDisks,
     SlowLinks {
         node: usize,
         ms: u64,
@@ -95,7 +96,7 @@ pub(crate) enum Fault {
 }
 
 /// All kinds, as [`Fault::kind`] calls them.
-pub(crate) const KINDS: [&str; 21] = [
+pub(crate) const KINDS: [&str; 22] = [
     "process of a node killed",
     "process of the leader killed",
     "power of one machine",
@@ -115,6 +116,7 @@ pub(crate) const KINDS: [&str; 21] = [
     "drive lost",
     "clock skew",
     "slow disk",
+    "slow disks everywhere",
     "slow links",
     "lossy links",
 ];
@@ -141,8 +143,9 @@ impl Fault {
             Self::DriveLost { .. } => 16,
             Self::Skew { .. } => 17,
             Self::SlowDisk { .. } => 18,
-            Self::SlowLinks { .. } => 19,
-            Self::LossyLinks { .. } => 20,
+            Self::SlowDisks => 19,
+            Self::SlowLinks { .. } => 20,
+            Self::LossyLinks { .. } => 21,
         }]
     }
 
@@ -219,10 +222,11 @@ fn fault(choices: &mut Choices, shape: Shape) -> Fault {
 /// What makes things slow or wrong without taking anything away.
 fn gentle(choices: &mut Choices, shape: Shape) -> Fault {
     let node = choices.below(shape.nodes);
-    match choices.below(4) {
+    match choices.below(5) {
         0 => Fault::Skew { node, ms: i64::try_from(choices.within(0..6000)).unwrap() - 3000 },
         1 => Fault::SlowDisk { node },
-        2 => Fault::SlowLinks { node, ms: choices.within(10..150) },
+        2 => Fault::SlowDisks,
+        3 => Fault::SlowLinks { node, ms: choices.within(10..80) },
         _ => Fault::LossyLinks { per_mille: u32::try_from(choices.within(5..60)).unwrap() },
     }
 }

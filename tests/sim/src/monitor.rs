@@ -45,23 +45,28 @@ impl Monitor {
         Self { inner: Arc::default(), history }
     }
 
-    /// Looks at a node for as long as its process lives.
-    pub(crate) async fn watch(self, node: usize, consensus: Consensus) {
-        let mut known = false;
-        loop {
-            let status = consensus.status().await;
-            let term = status.term.0;
-            if !known && term > 0 {
-                known = true;
-                self.knows(node, term);
+    /// Looks at a node for as long as its process lives, from before it takes
+    /// calls.
+    pub(crate) fn watch(self, node: usize, consensus: Consensus) -> impl Future<Output = ()> + Send {
+        // Now, as it may vote anew before its status is known.
+        let vote = self.inner.lock().unwrap().votes.get(&node).copied();
+        async move {
+            let mut known = false;
+            loop {
+                let status = consensus.status().await;
+                let term = status.term.0;
+                if !known && term > 0 {
+                    known = true;
+                    self.knows(node, term, vote);
+                }
+                if status.role == Role::Leader {
+                    self.leads(node, term);
+                }
+                if let Ok((Some(index), digest)) = consensus.digest() {
+                    self.rows(node, index.0, digest);
+                }
+                sleep(if known { LOOK } else { SOON }).await;
             }
-            if status.role == Role::Leader {
-                self.leads(node, term);
-            }
-            if let Ok((Some(index), digest)) = consensus.digest() {
-                self.rows(node, index.0, digest);
-            }
-            sleep(if known { LOOK } else { SOON }).await;
         }
     }
 
@@ -119,8 +124,7 @@ impl Monitor {
     }
 
     /// A node that starts must know of the vote that it gave before.
-    fn knows(&self, node: usize, term: u64) {
-        let vote = self.inner.lock().unwrap().votes.get(&node).copied();
+    fn knows(&self, node: usize, term: u64, vote: Option<(u64, u64)>) {
         if let Some((last, candidate)) = vote
             && term < last
         {

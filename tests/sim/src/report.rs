@@ -158,7 +158,8 @@ pub(crate) fn planted_bugs(only: Option<&str>, seeds: &Range<u64>) -> bool {
             (Ok(()), Some(Played { seed, text, .. })) => {
                 passed += 1;
                 println!("{bug}: caught by seed {seed}, the {tried}. that was tried:");
-                text.lines().take(TOLD_LINES).for_each(|line| println!("    {line}"));
+                let told = text.lines().filter(|line| line.starts_with("seed") || line.starts_with(' '));
+                told.take(TOLD_LINES).for_each(|line| println!("    {line}"));
             }
             (Ok(()), None) => {
                 failed += 1;
@@ -175,7 +176,7 @@ pub(crate) fn planted_bugs(only: Option<&str>, seeds: &Range<u64>) -> bool {
 }
 
 /// Lines of what a caught bug led to.
-const TOLD_LINES: usize = 3;
+const TOLD_LINES: usize = 4;
 
 /// RUST_LOG=info tells what nodes say, with the simulation's time; what they say
 /// of rare paths is counted in any case.

@@ -253,6 +253,7 @@ impl Site<'_> {
             Fault::DriveLost { node, drive } => self.lose_drive(node, drive)?,
             Fault::Skew { node, ms } => self.machines[node].clock.set_skew_ms(ms),
             Fault::SlowDisk { node } => self.machines[node].pace.set_slow(SLOW),
+            Fault::SlowDisks => self.machines.iter().for_each(|machine| machine.pace.set_slow(SLOW)),
             Fault::SlowLinks { node, ms } => self.set_latency(node, Duration::from_millis(ms)),
             Fault::LossyLinks { per_mille } => self.lose(per_mille),
             Fault::KillLeader
@@ -286,7 +287,9 @@ impl Site<'_> {
                 self.stage.order(Order::Replace { node, drive });
             }
             Fault::Skew { node, .. } => self.machines[node].clock.set_skew_ms(0),
-            Fault::SlowDisk { node } => self.machines[node].pace.set_slow(Duration::ZERO),
+            Fault::SlowDisk { .. } | Fault::SlowDisks => {
+                self.machines.iter().for_each(|machine| machine.pace.set_slow(Duration::ZERO));
+            }
             Fault::SlowLinks { node, .. } => self.set_latency(node, LATENCY),
             Fault::LossyLinks { .. } => self.lose(0),
             Fault::Rot { .. } => {}

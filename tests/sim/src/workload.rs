@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mucura_types::DriveId;
+use mucura_types::{DriveId, StoreId};
 use tokio::time::{Instant, sleep};
 
 use crate::choices::Choices;
@@ -172,12 +172,15 @@ impl Workload {
     /// Carries out orders, again and again until they are done.
     async fn operator(self) {
         let mut choices = Choices::new(self.seed, "operator");
+        // The drive that is to be replaced, as it was: an answer may be lost.
+        let mut lost = None;
         loop {
             if let Some(order) = self.stage.next_order() {
-                match self.carry_out(order, choices.below(self.shape.nodes)).await {
+                match self.carry_out(order, choices.below(self.shape.nodes), &mut lost).await {
                     Ok(()) => {
                         self.history.event(&format!("operator: {order:?} is done"));
                         self.stage.done(order);
+                        lost = None;
                     }
                     Err(why) => self.history.event(&format!("operator: {order:?}: {why}")),
                 }
@@ -186,7 +189,12 @@ impl Workload {
         }
     }
 
-    async fn carry_out(&self, order: Order, through: usize) -> Result<(), String> {
+    async fn carry_out(
+        &self,
+        order: Order,
+        through: usize,
+        lost: &mut Option<StoreId>,
+    ) -> Result<(), String> {
         match order {
             Order::Scrub => self.ask(through, Ask::Scrub).await.map(|_| ()),
             Order::AwaitWhole => self.whole().await,
@@ -194,8 +202,11 @@ impl Workload {
                 let dir = drive_dir(drive);
                 let known = self.inventory(through).await?.drives;
                 let known = known.iter().find(|d| d.node == node_id(node) && d.path == dir.to_string_lossy());
-                let drive = known.ok_or("the site does not know the drive")?.id;
-                self.ask(through, Ask::Replace { drive, dir }).await.map(|_| ())
+                let known = known.ok_or("the site does not know the drive")?;
+                if known.store != *lost.get_or_insert(known.store) {
+                    return Ok(());
+                }
+                self.ask(through, Ask::Replace { drive: known.id, dir }).await.map(|_| ())
             }
         }
     }
