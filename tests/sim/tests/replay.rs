@@ -18,6 +18,12 @@ fn a_site_survives_its_faults_and_a_seed_goes_the_same_way_twice() {
 }
 
 #[test]
+fn a_program_without_the_feature_has_no_bugs_planted() {
+    let (well, text) = simulate(&["--seed", "1", "--bug", "StaleRead"]);
+    assert!(!well && text.contains("needs the feature planted-bugs"), "{text}");
+}
+
+#[test]
 fn different_seeds_go_different_ways() {
     let way = |seed| {
         let (_, text) = simulate(&["--quiet", "--seed", seed]);

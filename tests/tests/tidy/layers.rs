@@ -23,6 +23,7 @@ const BESIDE: [(&str, &[&str]); 3] = [
             "mucura-types",
             "mucura-metadata",
             "mucura-runtime",
+            "mucura-chunks",
             "mucura-mesh",
             "mucura-consensus",
             "mucura-store",

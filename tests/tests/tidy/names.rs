@@ -27,7 +27,7 @@ const CRATES: [Owned; 9] = [
 const PATHS: [Owned; 9] = [
     Owned { name: "std::fs", owners: &["runtime", "cluster-tools", "tests", "sim"] },
     Owned { name: "tokio::fs", owners: &["cluster-tools"] },
-    Owned { name: "std::thread", owners: &["runtime", "cluster-tools", "tests"] },
+    Owned { name: "std::thread", owners: &["runtime", "cluster-tools", "tests", "sim"] },
     Owned { name: "spawn_blocking", owners: &["runtime"] },
     Owned { name: "block_in_place", owners: &["runtime"] },
     Owned { name: "SystemTime", owners: &["runtime", "cluster-tools", "tests"] },
