@@ -43,13 +43,21 @@ impl Store {
         Drive::format(runtime, dir, site, DriveId(0), LEVELS).await.map_err(StoreError::unavailable)
     }
 
-    /// Formats a directory of this node and takes it into service.
+    /// Formats a directory of this node and takes it into service. Asked again
+    /// after a failure, it goes on from there.
     ///
     /// # Errors
     /// `Unavailable`: the directory cannot be used, and why.
     pub async fn add_drive(&self, dir: &Path) -> Result<DriveId, StoreError> {
         let inner = self.inner();
-        Self::format_drive(&inner.runtime, inner.config.site, dir).await?;
+        if let Err(error) = Self::format_drive(&inner.runtime, inner.config.site, dir).await {
+            // A repetition finds what a failure left formatted and not in service.
+            let found = Drive::identify(&inner.runtime, dir).await.map_err(|_| error)?;
+            let serves = inner.keeper.drives().iter().any(|drive| drive.identity().store == found.store);
+            if serves || found.site != inner.config.site {
+                return Err(StoreError::unavailable("the directory is a drive already"));
+            }
+        }
         inner.take_into_service(dir).await
     }
 

@@ -44,6 +44,10 @@ impl Inner {
 
     async fn lay_out(&self, topology: &Topology) -> Result<(), StoreError> {
         let Some(table) = plan(topology) else { return Ok(()) };
+        // A drive beyond what groups there are stays without use.
+        if topology.table().is_some_and(|now| now.profile == table.profile && now.groups == table.groups) {
+            return Ok(());
+        }
         let profile = table.profile;
         let (drives, id) = (topology.drives.len(), table.id);
         let command = Command::SetTable { table, replaces: topology.current };

@@ -141,6 +141,16 @@ impl Handler {
                 self.store.scrub_now(self.deadline).await.map_err(told)?;
                 Ok(Reply::Done)
             }
+            Ask::AddDrive { dir } => {
+                self.fresh().await?;
+                self.machine
+                    .runtime
+                    .disk
+                    .create_dir_all(&dir)
+                    .map_err(|e| Failure::Refused(e.to_string()))?;
+                self.store.add_drive(&dir).await.map_err(told)?;
+                Ok(Reply::Done)
+            }
             Ask::Replace { drive, dir } => {
                 self.fresh().await?;
                 self.store.replace_drive(drive, Some(dir)).await.map_err(told)?;

@@ -77,6 +77,10 @@ pub(crate) enum Ask {
     Inventory,
     /// Have all nodes verify their shards.
     Scrub,
+    /// Format a directory of the node and use it.
+    AddDrive {
+        dir: PathBuf,
+    },
     /// Put a new directory in the place of a drive.
     Replace {
         drive: DriveId,

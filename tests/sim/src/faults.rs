@@ -15,6 +15,10 @@ pub(crate) enum Fault {
         node: usize,
     },
     KillLeader,
+    /// The process of one node ends in good order.
+    Stop {
+        node: usize,
+    },
     /// The power of one machine.
     Power {
         node: usize,
@@ -76,6 +80,10 @@ pub(crate) enum Fault {
         node: usize,
         drive: usize,
     },
+    /// A drive is added.
+    DriveAdded {
+        node: usize,
+    },
     /// A wall clock is wrong by so much.
     Skew {
         node: usize,
@@ -96,7 +104,7 @@ pub(crate) enum Fault {
 }
 
 /// All kinds, as [`Fault::kind`] calls them.
-pub(crate) const KINDS: [&str; 22] = [
+pub(crate) const KINDS: [&str; 24] = [
     "process of a node killed",
     "process of the leader killed",
     "power of one machine",
@@ -119,6 +127,8 @@ pub(crate) const KINDS: [&str; 22] = [
     "slow disks everywhere",
     "slow links",
     "lossy links",
+    "node stopped in order",
+    "drive added",
 ];
 
 impl Fault {
@@ -146,6 +156,8 @@ impl Fault {
             Self::SlowDisks => 19,
             Self::SlowLinks { .. } => 20,
             Self::LossyLinks { .. } => 21,
+            Self::Stop { .. } => 22,
+            Self::DriveAdded { .. } => 23,
         }]
     }
 
@@ -197,7 +209,7 @@ fn fault(choices: &mut Choices, shape: Shape) -> Fault {
     let to = (node + 1 + choices.below(shape.nodes - 1)) % shape.nodes;
     let unsynced = if choices.below(3) == 0 { Unsynced::Lost } else { Unsynced::Partly };
     let error = [SimFault::Read, SimFault::Write, SimFault::Sync][choices.below(3)];
-    match choices.below(26) {
+    match choices.below(28) {
         0 => Fault::Kill { node },
         1..3 => Fault::KillLeader,
         3 => Fault::Power { node, unsynced },
@@ -215,6 +227,8 @@ fn fault(choices: &mut Choices, shape: Shape) -> Fault {
         20 => Fault::LogError { node, error },
         21..24 => Fault::Rot { node, drive },
         24 => Fault::DriveLost { node, drive },
+        25 => Fault::Stop { node },
+        26 => Fault::DriveAdded { node },
         _ => gentle(choices, shape),
     }
 }

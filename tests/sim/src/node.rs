@@ -3,8 +3,8 @@ use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +29,8 @@ pub(crate) const SITE: SiteId = SiteId(1);
 pub(crate) const EPOCH_MS: u64 = 1_800_000_000_000;
 const MESH_PORT: u16 = 7700;
 
+/// How long each part of an orderly end may take.
+const CLOSE: Duration = Duration::from_secs(3);
 /// Bytes of a file of the log: so few that there are several in a run.
 const LOG_SEGMENT_BYTES: u64 = 256 << 10;
 /// Bytes of each machine's disk.
@@ -46,6 +48,8 @@ pub(crate) struct Machine {
     pub(crate) clock: Arc<SkewedClock>,
     pub(crate) plug: Plug,
     pub(crate) monitor: Monitor,
+    /// Drives beyond those that it began with.
+    pub(crate) added: Arc<Mutex<Vec<PathBuf>>>,
     identity: NodeIdentity,
     addrs: Vec<IpAddr>,
 }
@@ -84,7 +88,19 @@ impl Machine {
         let blocking = pace.blocking(seed, &format!("pace of {}", name(number)));
         let runtime = Runtime { clock: clock.clone(), blocking, ..runtime };
         let plug = Plug::new(trace.clone(), Choices::new(seed, &format!("loss at {}", name(number))));
-        Self { number, runtime, disk, shape, pace, clock, plug, monitor, identity, addrs }
+        Self {
+            number,
+            runtime,
+            disk,
+            shape,
+            pace,
+            clock,
+            plug,
+            monitor,
+            added: Arc::default(),
+            identity,
+            addrs,
+        }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -92,7 +108,9 @@ impl Machine {
     }
 
     pub(crate) fn drives(&self) -> Vec<PathBuf> {
-        (0..self.shape.drives).map(drive_dir).collect()
+        let mut drives: Vec<PathBuf> = (0..self.shape.drives).map(drive_dir).collect();
+        drives.extend(self.added.lock().unwrap().iter().cloned());
+        drives
     }
 
     /// How the site knows the node.
@@ -165,11 +183,19 @@ impl Machine {
 
 /// The process of a node.
 pub(crate) struct Node {
-    /// Closes with the last handle.
-    #[allow(dead_code)]
     mesh: Mesh,
     pub(crate) consensus: Consensus,
     pub(crate) store: Store,
+}
+
+impl Node {
+    /// Ends in good order, as a node does that is asked to.
+    pub(crate) async fn close(self) {
+        self.store.shutdown(Instant::now() + CLOSE).await;
+        // Not in order if nobody else can lead, which costs only time.
+        self.consensus.shutdown(CLOSE).await.ok();
+        self.mesh.shutdown(Instant::now() + CLOSE).await;
+    }
 }
 
 /// Where a node has a drive.

@@ -30,6 +30,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 const WHOLE: Duration = Duration::from_secs(60);
 /// How long somebody may take to vote once the leader is cut off.
 const VOTE: Duration = Duration::from_secs(4);
+/// Within which a node that is asked to end has ended.
+const STOP: Duration = Duration::from_secs(12);
 /// The most that work takes on a slow machine.
 const SLOW: Duration = Duration::from_millis(120);
 /// Datagrams that wait at a socket.
@@ -76,7 +78,8 @@ pub(crate) fn simulate(seed: u64, trace: &Trace, coverage: &Coverage) -> Outcome
     for machine in &machines {
         add_host(&mut sim, machine, &stage, &history);
     }
-    let workload = Workload { seed, shape, stage: stage.clone(), history: history.clone() };
+    let added = machines.iter().map(|machine| machine.added.clone()).collect();
+    let workload = Workload { seed, shape, stage: stage.clone(), history: history.clone(), added };
     sim.client("clients", async move { workload.run().await.map_err(Into::into) });
     let plan = plan(seed, shape);
     let choices = Choices::new(seed, "damage");
@@ -144,7 +147,15 @@ async fn run_node(machine: &Machine, stage: &Stage) -> Result<(), String> {
     let node = machine.start().await?;
     let (clients, clerk) = desk();
     stage.open(machine.number, Some(clients));
-    clerk.serve(machine.clone(), &node).await
+    tokio::select! {
+        biased;
+        ended = clerk.serve(machine.clone(), &node) => ended,
+        () = stage.asked_to_stop(machine.number) => {
+            stage.open(machine.number, None);
+            node.close().await;
+            Ok(())
+        }
+    }
 }
 
 struct Site<'a> {
@@ -233,6 +244,16 @@ impl Site<'_> {
                 self.machines[node].disk.kill();
                 self.stop(node);
             }
+            Fault::Stop { node } => {
+                self.stage.ask_to_stop(node);
+                let until = self.sim.elapsed() + STOP;
+                while self.sim.is_host_running(name(node)) && self.sim.elapsed() < until {
+                    self.step()?;
+                }
+                self.machines[node].disk.kill();
+                self.stop(node);
+            }
+            Fault::DriveAdded { node } => self.stage.order(Order::Add { node }),
             Fault::Power { node, unsynced } => self.cut_power_at_work(node, unsynced, &[node])?,
             Fault::PowerOfAll { unsynced } => {
                 let (first, all) = (self.choices.below(self.machines.len()), 0..self.machines.len());
@@ -271,7 +292,7 @@ impl Site<'_> {
     fn end(&mut self, fault: Fault) {
         self.history.trace.event(self.sim.elapsed(), &format!("--- over: {fault:?}"));
         match fault {
-            Fault::Kill { node } | Fault::Power { node, .. } => self.restart(node),
+            Fault::Kill { node } | Fault::Stop { node } | Fault::Power { node, .. } => self.restart(node),
             Fault::PowerOfAll { .. } => (0..self.machines.len()).for_each(|node| self.restart(node)),
             // What the node says of its drive is that it is out of service: an
             // operator starts it anew.
@@ -292,7 +313,7 @@ impl Site<'_> {
             }
             Fault::SlowLinks { node, .. } => self.set_latency(node, LATENCY),
             Fault::LossyLinks { .. } => self.lose(0),
-            Fault::Rot { .. } => {}
+            Fault::Rot { .. } | Fault::DriveAdded { .. } => {}
             Fault::PowerAtVote { .. }
             | Fault::KillLeader
             | Fault::CutLeader

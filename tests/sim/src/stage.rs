@@ -1,5 +1,7 @@
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
+
 use crate::desk::Desk;
 use crate::inventory::Inventory;
 use crate::monitor::Monitor;
@@ -11,6 +13,8 @@ pub(crate) enum Order {
     Scrub,
     /// Put an empty directory in the place of a lost drive.
     Replace { node: usize, drive: usize },
+    /// Add a drive to a node.
+    Add { node: usize },
     /// Say when the site is whole.
     AwaitWhole,
 }
@@ -20,6 +24,8 @@ pub(crate) enum Order {
 pub(crate) struct Stage {
     scene: Arc<Mutex<Scene>>,
     monitor: Monitor,
+    /// Rung for a node that is to end in good order.
+    stops: Vec<Arc<Notify>>,
 }
 
 #[derive(Default)]
@@ -32,6 +38,8 @@ struct Scene {
     begun: bool,
     /// All faults are over.
     healed: bool,
+    /// Drives that were added.
+    added: usize,
     /// What there should be at the end.
     inventory: Option<Inventory>,
 }
@@ -39,7 +47,8 @@ struct Scene {
 impl Stage {
     pub(crate) fn new(nodes: usize, monitor: Monitor) -> Self {
         let scene = Scene { desks: vec![None; nodes], excused: vec![false; nodes], ..Scene::default() };
-        Self { scene: Arc::new(Mutex::new(scene)), monitor }
+        let stops = (0..nodes).map(|_| Arc::default()).collect();
+        Self { scene: Arc::new(Mutex::new(scene)), monitor, stops }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Scene) -> T) -> T {
@@ -56,6 +65,14 @@ impl Stage {
 
     pub(crate) fn desk(&self, node: usize) -> Option<Desk> {
         self.with(|scene| scene.desks[node].clone())
+    }
+
+    pub(crate) fn ask_to_stop(&self, node: usize) {
+        self.stops[node].notify_one();
+    }
+
+    pub(crate) async fn asked_to_stop(&self, node: usize) {
+        self.stops[node].notified().await;
     }
 
     pub(crate) fn excuse(&self, node: usize, excused: bool) {
@@ -97,6 +114,14 @@ impl Stage {
 
     pub(crate) fn is_open(&self, order: Order) -> bool {
         self.with(|scene| scene.orders.contains(&order))
+    }
+
+    pub(crate) fn note_added(&self) {
+        self.with(|scene| scene.added += 1);
+    }
+
+    pub(crate) fn added(&self) -> usize {
+        self.with(|scene| scene.added)
     }
 
     pub(crate) fn changes_of_leader(&self) -> u64 {

@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mucura_types::{DriveId, StoreId};
@@ -31,6 +33,8 @@ pub(crate) struct Workload {
     pub(crate) shape: Shape,
     pub(crate) stage: Stage,
     pub(crate) history: History,
+    /// Drives added to each machine, which its node serves from the next start.
+    pub(crate) added: Vec<Arc<Mutex<Vec<PathBuf>>>>,
 }
 
 impl Workload {
@@ -136,7 +140,7 @@ impl Workload {
 
     /// Whether every node says that all drives serve and nothing is at risk.
     async fn whole(&self) -> Result<(), String> {
-        let drives = self.shape.nodes * self.shape.drives;
+        let drives = self.shape.nodes * self.shape.drives + self.stage.added();
         for node in 0..self.shape.nodes {
             let SiteState { placed_drives, at_risk, leader, drives: serving } = self.status(node).await?;
             if placed_drives != drives || serving.len() != drives || at_risk != 0 || leader.is_none() {
@@ -198,6 +202,22 @@ impl Workload {
         match order {
             Order::Scrub => self.ask(through, Ask::Scrub).await.map(|_| ()),
             Order::AwaitWhole => self.whole().await,
+            Order::Add { node } => {
+                let dir = drive_dir(self.shape.drives + self.stage.added());
+                let known = self.inventory(through).await?.drives;
+                let there = known.iter().any(|d| d.node == node_id(node) && d.path == dir.to_string_lossy());
+                if !there {
+                    {
+                        let mut added = self.added[node].lock().unwrap();
+                        if !added.contains(&dir) {
+                            added.push(dir.clone());
+                        }
+                    }
+                    self.ask(node, Ask::AddDrive { dir }).await?;
+                }
+                self.stage.note_added();
+                Ok(())
+            }
             Order::Replace { node, drive } => {
                 let dir = drive_dir(drive);
                 let known = self.inventory(through).await?.drives;
