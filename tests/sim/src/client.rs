@@ -5,7 +5,7 @@ use mucura_metadata::{ETag, Rejection, WriteCondition};
 
 use crate::choices::Choices;
 use crate::desk::{Ask, Reply, Sent};
-use crate::history::{At, Begun, Ending, History};
+use crate::history::{At, Begun, History, NoAnswer};
 use crate::register::Action;
 use crate::stage::Stage;
 use crate::value::ValueId;
@@ -100,7 +100,7 @@ impl Client {
         let ask = Ask::Put { key: key.to_owned(), body: Sent::at_once(bytes), condition };
         let no = [Rejection::PreconditionFailed, Rejection::NoSuchKey];
         match self.history.ask(at, &begun, ask, done, &no).await {
-            Err(Ending::Done(no)) => {
+            Err(NoAnswer::Rejected(no)) => {
                 self.history.coverage.count("conditional put that found another value");
                 let action = Action::PutIf { expected, value, done: false };
                 self.history.end(&begun, vec![(key, action)], &no.to_string());
@@ -125,7 +125,7 @@ impl Client {
                 let seen = vec![(key, Action::Delete(Some(existed)))];
                 self.history.end(&begun, seen, &format!("done, existed: {existed}"));
             }
-            Err(Ending::Unknown) => self.history.leave_open(&begun, key, Action::Delete(None)),
+            Err(NoAnswer::Unknown) => self.history.leave_open(&begun, key, Action::Delete(None)),
             Err(_) => self.history.drop_it(&begun),
         }
     }
@@ -143,7 +143,7 @@ impl Client {
                 let seen = vec![(from, Action::Get(Some(value))), (to, Action::Put(copy))];
                 self.history.end(&begun, seen, "done");
             }
-            Err(Ending::Unknown) => self.history.leave_open(&begun, to, Action::Put(copy)),
+            Err(NoAnswer::Unknown) => self.history.leave_open(&begun, to, Action::Put(copy)),
             Err(_) => self.history.drop_it(&begun),
         }
     }
@@ -209,14 +209,14 @@ impl Client {
         Ok((seen, if truncated { last } else { None }))
     }
 
-    fn close(&self, begun: &Begun, key: &str, action: Action, done: Result<(), Ending<Rejection>>) -> bool {
+    fn close(&self, begun: &Begun, key: &str, action: Action, done: Result<(), NoAnswer>) -> bool {
         match done {
             Ok(()) => {
                 self.history.end(begun, vec![(key, action)], "done");
                 return true;
             }
-            Err(Ending::Unknown) => self.history.leave_open(begun, key, action),
-            Err(Ending::Not | Ending::Done(_)) => self.history.drop_it(begun),
+            Err(NoAnswer::Unknown) => self.history.leave_open(begun, key, action),
+            Err(NoAnswer::Refused | NoAnswer::Rejected(_)) => self.history.drop_it(begun),
         }
         false
     }
@@ -305,7 +305,7 @@ impl Client {
                     return;
                 }
                 // Refused the second time says nothing of the first.
-                Err(Ending::Not | Ending::Done(_)) if again.is_empty() => {
+                Err(NoAnswer::Refused | NoAnswer::Rejected(_)) if again.is_empty() => {
                     self.history.drop_it(&whole);
                     return;
                 }

@@ -27,6 +27,11 @@ pub(crate) enum Fault {
     PowerOfAll {
         unsynced: Unsynced,
     },
+    /// The power of all machines but the leader's, for so long that it gives up
+    /// what it was asked; much of it is done when they come back.
+    PowerOfOthers {
+        unsynced: Unsynced,
+    },
     /// The leader is cut off, and who then votes loses its power as it does.
     PowerAtVote {
         unsynced: Unsynced,
@@ -104,7 +109,7 @@ pub(crate) enum Fault {
 }
 
 /// All kinds, as [`Fault::kind`] calls them.
-pub(crate) const KINDS: [&str; 24] = [
+pub(crate) const KINDS: [&str; 25] = [
     "process of a node killed",
     "process of the leader killed",
     "power of one machine",
@@ -129,6 +134,7 @@ pub(crate) const KINDS: [&str; 24] = [
     "lossy links",
     "node stopped in order",
     "drive added",
+    "power of all but the leader",
 ];
 
 impl Fault {
@@ -158,6 +164,7 @@ impl Fault {
             Self::LossyLinks { .. } => 21,
             Self::Stop { .. } => 22,
             Self::DriveAdded { .. } => 23,
+            Self::PowerOfOthers { .. } => 24,
         }]
     }
 
@@ -195,9 +202,13 @@ pub(crate) fn plan(seed: u64, shape: Shape) -> Plan {
         .map(|_| {
             // Some are short, to strike again while the site recovers.
             let after = choices.millis(50..2000);
-            let lasts = if choices.below(4) == 0 { 4000..10_000 } else { 50..4000 };
-            let lasts = choices.millis(lasts);
-            Planned { after, lasts, fault: fault(&mut choices, shape) }
+            let (long, fault) = (choices.below(4) == 0, fault(&mut choices, shape));
+            let lasts = match fault {
+                Fault::PowerOfOthers { .. } => 10_000..20_000,
+                _ if long => 4000..10_000,
+                _ => 50..4000,
+            };
+            Planned { after, lasts: choices.millis(lasts), fault }
         })
         .collect();
     Plan { weather, faults }
@@ -209,7 +220,7 @@ fn fault(choices: &mut Choices, shape: Shape) -> Fault {
     let to = (node + 1 + choices.below(shape.nodes - 1)) % shape.nodes;
     let unsynced = if choices.below(3) == 0 { Unsynced::Lost } else { Unsynced::Partly };
     let error = [SimFault::Read, SimFault::Write, SimFault::Sync][choices.below(3)];
-    match choices.below(28) {
+    match choices.below(29) {
         0 => Fault::Kill { node },
         1..3 => Fault::KillLeader,
         3 => Fault::Power { node, unsynced },
@@ -229,6 +240,7 @@ fn fault(choices: &mut Choices, shape: Shape) -> Fault {
         24 => Fault::DriveLost { node, drive },
         25 => Fault::Stop { node },
         26 => Fault::DriveAdded { node },
+        27 => Fault::PowerOfOthers { unsynced },
         _ => gentle(choices, shape),
     }
 }

@@ -55,12 +55,14 @@ pub(crate) struct At<'a> {
     pub(crate) limit: Duration,
 }
 
-/// What became of an operation.
+/// Why an operation has no answer of the kind that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ending<T> {
-    Done(T),
+pub(crate) enum NoAnswer {
+    /// The state machine said no, as it may.
+    Rejected(Rejection),
     /// It was not done, for certain.
-    Not,
+    Refused,
+    /// It may have been done, or be done yet.
     Unknown,
 }
 
@@ -92,44 +94,46 @@ impl History {
         ask: Ask,
         wanted: impl FnOnce(Reply) -> Result<T, String>,
         allowed: &[Rejection],
-    ) -> Result<T, Ending<Rejection>> {
+    ) -> Result<T, NoAnswer> {
         let outcome = match at.desk.ask(ask, at.limit).await {
             Ok(reply) => match wanted(reply) {
                 Ok(wanted) => return Ok(wanted),
                 Err(why) => {
                     self.wrong(format!("{}: {why}", begun.told));
-                    Ending::Unknown
+                    NoAnswer::Unknown
                 }
             },
-            Err(Failure::Rejected(rejection)) if allowed.contains(&rejection) => Ending::Done(rejection),
+            Err(Failure::Rejected(rejection)) if allowed.contains(&rejection) => {
+                NoAnswer::Rejected(rejection)
+            }
             Err(Failure::Rejected(rejection)) => {
                 self.wrong(format!("{}: rejected: {rejection}", begun.told));
-                Ending::Not
+                NoAnswer::Refused
             }
             Err(Failure::Refused(why)) => {
                 self.end(begun, Vec::new(), &format!("refused: {why}"));
-                Ending::Not
+                NoAnswer::Refused
             }
             Err(Failure::Unknown(why)) => {
                 self.event(&format!("{} unknown: {why}", begun.told));
-                Ending::Unknown
+                NoAnswer::Unknown
             }
             Err(Failure::Wrong(why)) => {
                 self.wrong(format!("{}: {why}", begun.told));
-                Ending::Unknown
+                NoAnswer::Unknown
             }
         };
         let mut inner = self.inner.lock().unwrap();
         match outcome {
-            Ending::Not => {
+            NoAnswer::Refused => {
                 inner.counts.refused += 1;
                 self.coverage.count(&format!("{} refused", begun.kind));
             }
-            Ending::Unknown => {
+            NoAnswer::Unknown => {
                 inner.counts.unknown += 1;
                 self.coverage.count(&format!("{} unknown", begun.kind));
             }
-            Ending::Done(_) => {}
+            NoAnswer::Rejected(_) => {}
         }
         drop(inner);
         Err(outcome)

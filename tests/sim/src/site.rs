@@ -259,6 +259,11 @@ impl Site<'_> {
                 let (first, all) = (self.choices.below(self.machines.len()), 0..self.machines.len());
                 self.cut_power_at_work(first, unsynced, &all.collect::<Vec<_>>())?;
             }
+            Fault::PowerOfOthers { unsynced } => {
+                let leader = self.leader();
+                let others: Vec<usize> = (0..self.machines.len()).filter(|node| *node != leader).collect();
+                self.cut_power_at_work(others[0], unsynced, &others)?;
+            }
             Fault::PowerAtVote { unsynced } => self.power_at_vote(unsynced)?,
             Fault::DriveFull { node, drive } => {
                 self.machines[node].disk.fail(drive_dir(drive), SimFault::Full);
@@ -293,7 +298,10 @@ impl Site<'_> {
         self.history.trace.event(self.sim.elapsed(), &format!("--- over: {fault:?}"));
         match fault {
             Fault::Kill { node } | Fault::Stop { node } | Fault::Power { node, .. } => self.restart(node),
-            Fault::PowerOfAll { .. } => (0..self.machines.len()).for_each(|node| self.restart(node)),
+            Fault::PowerOfAll { .. } | Fault::PowerOfOthers { .. } => {
+                let down = (0..self.machines.len()).filter(|node| self.machines[*node].disk.is_down());
+                down.collect::<Vec<_>>().into_iter().for_each(|node| self.restart(node));
+            }
             // What the node says of its drive is that it is out of service: an
             // operator starts it anew.
             Fault::DriveError { node, .. } | Fault::LogError { node, .. } => {
