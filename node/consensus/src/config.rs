@@ -81,6 +81,14 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// How long a leader that hears no majority keeps still, so that another can
+    /// be elected: as openraft wants it, more than two time-outs.
+    pub(crate) fn stillness(&self) -> Duration {
+        2 * self.election_max + Duration::from_millis(100)
+    }
+}
+
 impl ConsensusConfig {
     /// openraft's settings, all of them said.
     pub(crate) fn raft(&self) -> Result<openraft::Config, openraft::ConfigError> {
@@ -111,6 +119,7 @@ impl ConsensusConfig {
             enable_heartbeat: true,
             enable_elect: true,
             enable_pre_vote: Some(true),
+            quorum_loss_probe_interval: Some(ms(self.timing.stillness())),
             allow_log_reversion: Some(false),
             // Restarted leaders stand for election like all others.
             enable_leader_restore: Some(false),

@@ -17,6 +17,7 @@
 mod batcher;
 mod boot_mark;
 mod buffered_store;
+mod check_quorum;
 mod config;
 mod consensus;
 mod dump;

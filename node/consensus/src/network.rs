@@ -15,6 +15,7 @@ use openraft::type_config::alias::SnapshotOf;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::check_quorum::CheckQuorum;
 use crate::encoding;
 use crate::message::{
     Append, AppendReply, AskVote, Method, SnapshotPiece, SnapshotReply, Transfer, TransferReply, VoteReply,
@@ -32,7 +33,8 @@ const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a follower may take to put entries on its disk. One that is busy
 /// takes half a second for a sync; openraft would have it answer between two
-/// heartbeats, and ask the same again for ever.
+/// heartbeats, and ask the same again for ever. Those without entries need no
+/// disk, and have openraft's time-out.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Makes the way to each node.
@@ -42,6 +44,7 @@ pub(crate) struct Network {
     pub(crate) runtime: Runtime,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) check_quorum: CheckQuorum,
 }
 
 impl RaftNetworkFactory<Types> for Network {
@@ -55,6 +58,7 @@ impl RaftNetworkFactory<Types> for Network {
             runtime: self.runtime.clone(),
             transport: self.transport.clone(),
             snapshots: self.snapshots.clone(),
+            check_quorum: self.check_quorum.clone(),
         }
     }
 }
@@ -67,6 +71,7 @@ pub(crate) struct Peer {
     runtime: Runtime,
     transport: Arc<dyn Transport>,
     snapshots: Arc<Snapshots>,
+    check_quorum: CheckQuorum,
 }
 
 impl Peer {
@@ -155,12 +160,18 @@ impl RaftNetworkV2<Types> for Peer {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
         let timeout = match request.entries.is_empty() {
-            true => option.soft_ttl(),
-            false => option.soft_ttl().max(APPEND_TIMEOUT),
+            true => option.hard_ttl(),
+            false => option.hard_ttl().max(APPEND_TIMEOUT),
         };
+        let vote = request.vote;
+        // Heartbeats openraft holds back by itself.
+        if !self.check_quorum.may_send(&vote, self.target) && !request.entries.is_empty() {
+            return Err(Unreachable::from_string("this leader keeps still: it hears no majority").into());
+        }
         let request = Append::from(&request);
         let reply: AppendReply =
             self.call(Method::Append, RPCTypes::AppendEntries, &request, timeout).await?;
+        self.check_quorum.answered(&vote, self.target);
         Ok(reply.into())
     }
 

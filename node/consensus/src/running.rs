@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::batcher::Batcher;
+use crate::check_quorum::CheckQuorum;
 use crate::config::ConsensusConfig;
 use crate::error::FatalError;
 use crate::log_store::LogStore;
@@ -85,12 +86,14 @@ impl Running {
             cannot_go_on,
         };
         let raft_config = parts.config.raft().map_err(|e| FatalError::Config(e.to_string()))?;
+        let timing = parts.config.timing;
         let network = Network {
             me: parts.config.node,
             group: parts.config.group,
             runtime: parts.runtime.clone(),
             transport: parts.transport.clone(),
             snapshots: parts.snapshots.clone(),
+            check_quorum: CheckQuorum::new(timing.election_max, timing.stillness()),
         };
         let log = LogStore { wal: parts.wal.clone(), group: parts.config.group };
         let raft = Raft::new(parts.config.node.0, Arc::new(raft_config), network, log, machine)

@@ -168,6 +168,19 @@ impl Fault {
         }]
     }
 
+    /// Whether the site must go on while it lasts: one node is lost at most, or
+    /// things are slow or wrong and nothing is taken away.
+    pub(crate) fn is_survived(self) -> bool {
+        !matches!(
+            self,
+            Self::PowerOfAll { .. }
+                | Self::PowerOfOthers { .. }
+                | Self::PowerAtVote { .. }
+                | Self::Halves { .. }
+                | Self::Bridge { .. }
+        )
+    }
+
     /// Whether synced bytes are lost: then the site must be whole before, so
     /// that no chunk loses more than it may.
     pub(crate) fn destroys(self) -> bool {
@@ -192,6 +205,8 @@ pub(crate) struct Plan {
     pub(crate) faults: Vec<Planned>,
 }
 
+/// From how long a fault lasts it is asked whether the site went on.
+pub(crate) const JUDGED_MS: u64 = 8000;
 /// Faults in one run.
 const FAULTS: usize = 4;
 
@@ -205,7 +220,7 @@ pub(crate) fn plan(seed: u64, shape: Shape) -> Plan {
             let (long, fault) = (choices.below(4) == 0, fault(&mut choices, shape));
             let lasts = match fault {
                 Fault::PowerOfOthers { .. } => 10_000..20_000,
-                _ if long => 4000..10_000,
+                _ if long => JUDGED_MS..JUDGED_MS + 4000,
                 _ => 50..4000,
             };
             Planned { after, lasts: choices.millis(lasts), fault }
@@ -220,7 +235,7 @@ fn fault(choices: &mut Choices, shape: Shape) -> Fault {
     let to = (node + 1 + choices.below(shape.nodes - 1)) % shape.nodes;
     let unsynced = if choices.below(3) == 0 { Unsynced::Lost } else { Unsynced::Partly };
     let error = [SimFault::Read, SimFault::Write, SimFault::Sync][choices.below(3)];
-    match choices.below(29) {
+    match choices.below(30) {
         0 => Fault::Kill { node },
         1..3 => Fault::KillLeader,
         3 => Fault::Power { node, unsynced },
@@ -245,14 +260,14 @@ fn fault(choices: &mut Choices, shape: Shape) -> Fault {
     }
 }
 
-/// What makes things slow or wrong without taking anything away.
+/// What makes things slow or wrong and takes nothing away.
 fn gentle(choices: &mut Choices, shape: Shape) -> Fault {
     let node = choices.below(shape.nodes);
     match choices.below(5) {
         0 => Fault::Skew { node, ms: i64::try_from(choices.within(0..6000)).unwrap() - 3000 },
         1 => Fault::SlowDisk { node },
         2 => Fault::SlowDisks,
-        3 => Fault::SlowLinks { node, ms: choices.within(10..80) },
+        3 => Fault::SlowLinks { node, ms: choices.within(10..95) },
         _ => Fault::LossyLinks { per_mille: u32::try_from(choices.within(5..60)).unwrap() },
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Counts {
     pub(crate) done: u32,
     pub(crate) refused: u32,
     pub(crate) unknown: u32,
+    /// Puts of any kind that were acknowledged.
+    pub(crate) puts: u32,
 }
 
 /// One operation under way: what is known of it before it is answered.
@@ -149,6 +151,7 @@ impl History {
             inner.counts.done += 1;
             self.coverage.count(begun.kind);
         }
+        inner.counts.puts += u32::from(seen.iter().any(|(_, action)| action.is_put()));
         for (key, action) in seen {
             inner.note(begun, key, action, Some(end), outcome);
         }

@@ -34,7 +34,8 @@ impl Shape {
 /// How long work on a machine takes; changed while it runs.
 #[derive(Clone, Default)]
 pub(crate) struct Pace {
-    /// The most that work takes beyond the usual, ms.
+    /// The most that work waits beyond the usual before it begins, and as much
+    /// again before its result is known; at least half of it. ms.
     slow_ms: Arc<AtomicU64>,
 }
 
@@ -56,7 +57,7 @@ impl Pace {
                 _ => choices.within(3..20),
             };
             let slow = slow_ms.load(Ordering::Relaxed);
-            let slow = if slow == 0 { 0 } else { choices.within(0..slow) };
+            let slow = if slow == 0 { 0 } else { choices.within(slow / 2..slow) };
             Duration::from_millis(usual + slow)
         })
     }

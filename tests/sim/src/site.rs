@@ -11,7 +11,7 @@ use turmoil::Sim;
 use crate::choices::Choices;
 use crate::coverage::Coverage;
 use crate::desk::desk;
-use crate::faults::{Fault, Plan, plan};
+use crate::faults::{Fault, JUDGED_MS, Plan, plan};
 use crate::history::{Counts, History};
 use crate::inspect::inspect;
 use crate::node::{EPOCH_MS, Machine, SITE, drive_dir, name, node_id};
@@ -32,8 +32,8 @@ const WHOLE: Duration = Duration::from_secs(60);
 const VOTE: Duration = Duration::from_secs(4);
 /// Within which a node that is asked to end has ended.
 const STOP: Duration = Duration::from_secs(12);
-/// The most that work takes on a slow machine.
-const SLOW: Duration = Duration::from_millis(120);
+/// The most that work waits on a slow machine, twice.
+const SLOW: Duration = Duration::from_millis(150);
 /// Datagrams that wait at a socket.
 const SOCKET_DATAGRAMS: usize = 1 << 14;
 const CERTIFICATE_LIFE: Duration = Duration::from_secs(30 * 86_400);
@@ -183,8 +183,18 @@ impl Site<'_> {
             if planned.fault.destroys() {
                 self.await_whole()?;
             }
+            let puts = self.history.counts().puts;
             let fault = self.begin(planned.fault)?;
             self.pass(planned.lasts)?;
+            let judged = planned.fault.is_survived() && planned.lasts >= Duration::from_millis(JUDGED_MS);
+            if judged && self.history.counts().puts == puts {
+                let (seconds, kind) = (planned.lasts.as_secs_f64(), planned.fault.kind());
+                let under_way = self.history.under_way();
+                self.history.wrong(format!(
+                    "no put was acknowledged in {seconds:.1} s, though a site must survive: {kind}; under way: \
+                     {under_way}"
+                ));
+            }
             self.end(fault);
         }
         self.pass(Duration::from_secs(1))?;

@@ -25,6 +25,8 @@ struct Links {
     /// Calls of a method whose answers are lost from now on.
     deaf: BTreeSet<u16>,
     calls: BTreeMap<u16, u64>,
+    /// Nodes that no answer reaches.
+    hears_nothing: BTreeSet<u64>,
     /// How long a node takes over calls that carry something.
     slow: Duration,
 }
@@ -61,11 +63,17 @@ impl Network {
         let mut links = self.0.lock().unwrap();
         links.cut.clear();
         links.deaf.clear();
+        links.hears_nothing.clear();
     }
 
     /// Calls of `method` arrive and are carried out, but not answered.
     pub(super) fn lose_answers(&self, method: u16) {
         self.0.lock().unwrap().deaf.insert(method);
+    }
+
+    /// What a node says arrives, but no answer comes back to it.
+    pub(super) fn deafen(&self, node: u64) {
+        self.0.lock().unwrap().hears_nothing.insert(node);
     }
 
     /// Nodes take so long over calls that carry something, as if their disks did.
@@ -110,7 +118,10 @@ impl Transport for Port {
             let handled = tokio::spawn(async move { node.handle(NodeId(from), method, payload).await });
             let answer = handled.await.map_err(|_| unreachable())?;
             sleep(LATENCY).await;
-            let deaf = network.0.lock().unwrap().deaf.contains(&method);
+            let deaf = {
+                let links = network.0.lock().unwrap();
+                links.deaf.contains(&method) || links.hears_nothing.contains(&from)
+            };
             if deaf || network.whole(from, to.0).is_none() {
                 return std::future::pending().await;
             }

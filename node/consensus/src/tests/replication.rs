@@ -50,6 +50,19 @@ async fn nodes_with_busy_disks_are_slow_but_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_that_is_heard_and_hears_nobody_makes_way() {
+    let mut cluster = Cluster::simulated(3, 8);
+    cluster.begin().await;
+    let deaf = cluster.leader().await;
+    cluster.network.deafen(deaf);
+    let other = 1 + deaf % 3;
+    // Perhaps twice: what the first leader wrote down may count.
+    let made = cluster.put(other, "bucket").await.1;
+    assert!(matches!(made, Ok(Reply::Bucket(_)) | Err(Rejection::BucketExists { by_you: true })), "{made:?}");
+    assert!(cluster.sees(other, "bucket").await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_repeated_proposal_takes_effect_once() {
     let mut cluster = Cluster::simulated(3, 3);
     cluster.begin().await;
