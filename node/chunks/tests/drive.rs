@@ -189,7 +189,7 @@ async fn an_io_error_takes_the_drive_out_of_service_and_opening_it_again_brings_
         machine.sim.disk.fail(Path::new(DIR).join("shards"), fault);
         let result = match fault {
             SimFault::Read => drive.verify(old).await,
-            SimFault::Write | SimFault::Sync => machine.write(&drive, new, LEN).await,
+            _ => machine.write(&drive, new, LEN).await,
         };
         assert!(matches!(result, Err(ChunkError::Failed { .. })), "{result:?}");
         assert!(matches!(drive.state(), DriveState::Failed { .. }));

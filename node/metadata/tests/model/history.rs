@@ -41,7 +41,7 @@ fn new_site() -> (Rows, Model) {
         drives.insert(DriveId(n.into()), store);
         seats.push(DriveSeat { drive: DriveId(n.into()), node, weight: 1 });
     }
-    let table = plan_table(TableId(1), Profile::new(2, 1), &seats).unwrap();
+    let table = plan_table(TableId(1), Profile::new(2, 1), &seats, None).unwrap();
     rows.one(1, Command::SetTable { table: table.clone(), replaces: None }).unwrap();
     let model = Model {
         sessions: BTreeMap::new(),
