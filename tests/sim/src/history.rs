@@ -36,8 +36,8 @@ pub(crate) struct Counts {
     pub(crate) done: u32,
     pub(crate) refused: u32,
     pub(crate) unknown: u32,
-    /// Puts of any kind that were acknowledged.
-    pub(crate) puts: u32,
+    /// Operations acknowledged that change something.
+    pub(crate) changes: u32,
 }
 
 /// One operation under way: what is known of it before it is answered.
@@ -113,7 +113,7 @@ impl History {
                 NoAnswer::Refused
             }
             Err(Failure::Refused(why)) => {
-                self.end(begun, Vec::new(), &format!("refused: {why}"));
+                self.event(&format!("{} refused: {why}", begun.told));
                 NoAnswer::Refused
             }
             Err(Failure::Unknown(why)) => {
@@ -151,7 +151,9 @@ impl History {
             inner.counts.done += 1;
             self.coverage.count(begun.kind);
         }
-        inner.counts.puts += u32::from(seen.iter().any(|(_, action)| action.is_put()));
+        // What says nothing of a key is a step of an upload.
+        let changes = seen.is_empty() || seen.iter().any(|(_, action)| action.is_change());
+        inner.counts.changes += u32::from(changes);
         for (key, action) in seen {
             inner.note(begun, key, action, Some(end), outcome);
         }

@@ -21,6 +21,11 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Whether it changed what is there.
+    pub(crate) fn is_change(self) -> bool {
+        self.is_put() || matches!(self, Self::Delete(_))
+    }
+
     /// Whether it left a value.
     pub(crate) fn is_put(self) -> bool {
         matches!(self, Self::Put(_) | Self::PutIf { done: true, .. })

@@ -183,15 +183,15 @@ impl Site<'_> {
             if planned.fault.destroys() {
                 self.await_whole()?;
             }
-            let puts = self.history.counts().puts;
+            let changes = self.history.counts().changes;
             let fault = self.begin(planned.fault)?;
             self.pass(planned.lasts)?;
             let judged = planned.fault.is_survived() && planned.lasts >= Duration::from_millis(JUDGED_MS);
-            if judged && self.history.counts().puts == puts {
+            if judged && self.history.counts().changes == changes {
                 let (seconds, kind) = (planned.lasts.as_secs_f64(), planned.fault.kind());
                 let under_way = self.history.under_way();
                 self.history.wrong(format!(
-                    "no put was acknowledged in {seconds:.1} s, though a site must survive: {kind}; under way: \
+                    "no change was acknowledged in {seconds:.1} s, though a site must survive: {kind}; under way: \
                      {under_way}"
                 ));
             }
