@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The format of every record and command written by this version.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Bytes are not what they should be: damaged, or of a later version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,14 @@
 use bytes::Bytes;
 use mucura_types::{
-    BucketId, ChunkId, DriveId, NodeId, PlacementTable, SessionId, SiteId, StoreId, TableId, UserId, WriteId,
+    BucketId, ChunkId, DriveId, NodeId, Order, PlacementTable, SessionId, SiteId, StoreId, TableId, UserId,
+    WriteId,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Attributes, Checksum, ChecksumAlgorithm, ChunkRecord, ETag, GarbageItem, NodeRecord};
+use crate::record::{
+    Acl, Attributes, BucketDocument, Checksum, ChecksumAlgorithm, ChunkRecord, DefaultRetention, ETag,
+    GarbageItem, NodeRecord, Ownership, PublicAccessBlock, Retention, Seal, VersionId, Versioning,
+};
 
 /// What can be asked of the state machine. Variants are only ever added, at
 /// the end: their numbers are in every log.
@@ -104,6 +108,8 @@ pub enum Command {
         owner: UserId,
         /// How many buckets the owner may have.
         limit: u32,
+        /// What it begins with.
+        settings: NewBucket,
     },
     /// Removes an empty bucket; uploads under way in it are aborted.
     DeleteBucket {
@@ -114,15 +120,8 @@ pub enum Command {
     },
     /// Makes an object version whose body is stored.
     PutObject(PutObject),
-    /// Deletes an object.
-    DeleteObject {
-        /// Where.
-        bucket: BucketId,
-        /// Which.
-        key: Bytes,
-        /// Under which condition.
-        condition: DeleteCondition,
-    },
+    /// Deletes an object, or one version of it.
+    DeleteObject(DeleteObject),
     /// Begins a multipart upload.
     CreateUpload(CreateUpload),
     /// Makes a part whose body is stored.
@@ -156,6 +155,104 @@ pub enum Command {
         /// Which.
         item: GarbageItem,
     },
+    /// Changes a setting of a bucket.
+    ChangeBucket {
+        /// Which.
+        bucket: BucketId,
+        /// What.
+        change: BucketChange,
+    },
+    /// Changes what is said of a version besides its bytes.
+    ChangeVersion(ChangeVersion),
+    /// Background work says how far it came, so that it can go on elsewhere.
+    NoteProgress {
+        /// Which work.
+        work: String,
+        /// How far, in its own words; empty forgets it.
+        place: Bytes,
+    },
+}
+
+/// What a new bucket begins with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NewBucket {
+    /// Who may do what.
+    pub acl: Option<Acl>,
+    /// Who owns what others write.
+    pub ownership: Option<Ownership>,
+    /// Whether its versions can be locked; then it keeps them.
+    pub lock: bool,
+}
+
+/// A change of a setting of a bucket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum BucketChange {
+    /// Whether it keeps the versions that are replaced; never to `Never`.
+    Versioning(Versioning),
+    /// What versions get that bring no retention; it is lockable from now on.
+    Lock(Option<DefaultRetention>),
+    /// Who may do what; none: the owner alone.
+    Acl(Option<Acl>),
+    /// Who owns what others write.
+    Ownership(Option<Ownership>),
+    /// What must not be public.
+    PublicAccess(Option<PublicAccessBlock>),
+    /// A document, or none.
+    Document {
+        /// Which.
+        document: BucketDocument,
+        /// Its text.
+        text: Option<Bytes>,
+    },
+}
+
+/// A deletion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteObject {
+    /// Where.
+    pub bucket: BucketId,
+    /// Which key.
+    pub key: Bytes,
+    /// Which version, for good; none: the object, which a bucket that keeps
+    /// versions says by a delete marker.
+    pub version: Option<VersionId>,
+    /// Who deletes it: the owner of a delete marker.
+    pub by: UserId,
+    /// Whether a retention of mode governance is bypassed.
+    pub bypass: bool,
+    /// Under which condition.
+    pub condition: DeleteCondition,
+}
+
+/// A change of what is said of a version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeVersion {
+    /// Where.
+    pub bucket: BucketId,
+    /// Which key.
+    pub key: Bytes,
+    /// Which version; none: the current one.
+    pub version: Option<VersionId>,
+    /// What.
+    pub change: VersionChange,
+}
+
+/// What of a version is changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum VersionChange {
+    /// Its tags, all of them.
+    Tags(Vec<(String, String)>),
+    /// Who may do what; none: the owner alone.
+    Acl(Option<Acl>),
+    /// Until when it is kept.
+    Retention {
+        /// The new one.
+        retention: Option<Retention>,
+        /// Whether one of mode governance is bypassed.
+        bypass: bool,
+    },
+    /// Whether it is kept until further notice.
+    LegalHold(bool),
 }
 
 /// What a new site begins with.
@@ -225,6 +322,10 @@ pub struct WriteCondition {
 pub struct DeleteCondition {
     /// The object, if there, must have one of these tags; an empty list: any.
     pub if_match: Option<Vec<ETag>>,
+    /// The current version must be this one.
+    pub current: Option<Order>,
+    /// There must be no other version of the key.
+    pub alone: bool,
 }
 
 /// A new version.
@@ -246,6 +347,8 @@ pub struct PutObject {
     pub attributes: Attributes,
     /// The bytes.
     pub body: Written,
+    /// How they are sealed.
+    pub seal: Option<Seal>,
     /// Under which condition.
     pub condition: WriteCondition,
 }
@@ -287,6 +390,8 @@ pub struct PutPart {
     pub checksum: Option<Checksum>,
     /// The bytes.
     pub body: Written,
+    /// How they are sealed.
+    pub seal: Option<Seal>,
 }
 
 /// The end of an upload.

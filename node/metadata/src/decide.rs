@@ -8,6 +8,9 @@ mod people;
 mod session;
 mod topology;
 mod upload;
+mod version;
+
+use bytes::Bytes;
 
 use crate::codec::{decode, encode};
 use crate::command::Command;
@@ -15,13 +18,24 @@ use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::record::CounterRecord;
-use crate::reply::{MalformedCommand, Outcome, Rejection};
+use crate::reply::{MalformedCommand, Outcome, Rejection, Reply};
 use crate::view::View;
 
 type Decided = Result<Outcome, ExecuteError>;
 
 /// The most characters of a name, an address or a path that a record keeps.
 const TEXT_MAX: usize = 1024;
+
+/// Goes on with a value, or answers with the rejection at once.
+macro_rules! accept {
+    ($value:expr) => {
+        match $value {
+            Ok(value) => value,
+            Err(rejection) => return Ok(Err(rejection)),
+        }
+    };
+}
+use accept;
 
 pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
     match command {
@@ -44,14 +58,12 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
         Command::CreateKey { user, key } => people::create_key(*user, key, stamps.timestamp(), rows),
         Command::DeleteKey { access_key } => people::delete_key(access_key, rows),
         Command::SetKeyEnabled { access_key, enabled } => people::set_key_enabled(access_key, *enabled, rows),
-        Command::CreateBucket { name, owner, limit } => {
-            bucket::create(name, *owner, *limit, stamps.timestamp(), rows)
+        Command::CreateBucket { name, owner, limit, settings } => {
+            bucket::create(name, *owner, *limit, settings, stamps.timestamp(), rows)
         }
         Command::DeleteBucket { name, id } => bucket::delete(name, *id, stamps, rows),
         Command::PutObject(put) => object::put(put, stamps, rows),
-        Command::DeleteObject { bucket, key, condition } => {
-            object::delete(*bucket, key, condition, stamps, rows)
-        }
+        Command::DeleteObject(delete) => object::delete(delete, stamps, rows),
         Command::CreateUpload(create) => upload::create(create, stamps.timestamp(), rows),
         Command::PutPart(part) => upload::put_part(part, stamps, rows),
         Command::CompleteUpload(complete) => upload::complete(complete, stamps, rows),
@@ -60,6 +72,9 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
             garbage::shard_home(*chunk, *position, *drive, *store, rows)
         }
         Command::ForgetGarbage { item } => garbage::forget(*item, stamps, rows),
+        Command::ChangeBucket { bucket, change } => bucket::change(*bucket, change, rows),
+        Command::ChangeVersion(change) => object::change(change, stamps, rows),
+        Command::NoteProgress { work, place } => note_progress(work, place, rows),
     }
 }
 
@@ -77,20 +92,21 @@ fn next_number<T>(
     Ok(number)
 }
 
+fn note_progress(work: &str, place: &Bytes, rows: &Overlay<'_>) -> Decided {
+    accept!(check_text(work));
+    if place.len() > 2 * TEXT_MAX {
+        return Ok(Err(Rejection::Malformed(MalformedCommand::TextLength)));
+    }
+    match place.is_empty() {
+        true => rows.delete(keys::progress(work)),
+        false => rows.put(keys::progress(work), place.clone()),
+    }
+    Ok(Ok(Reply::Done))
+}
+
 fn check_text(text: &str) -> Result<(), Rejection> {
     match text.len() {
         1..=TEXT_MAX => Ok(()),
         _ => Err(Rejection::Malformed(MalformedCommand::TextLength)),
     }
 }
-
-/// Goes on with a value, or answers with the rejection at once.
-macro_rules! accept {
-    ($value:expr) => {
-        match $value {
-            Ok(value) => value,
-            Err(rejection) => return Ok(Err(rejection)),
-        }
-    };
-}
-use accept;

@@ -5,7 +5,7 @@ use mucura_types::{
     BucketId, ChunkId, DriveId, HybridTime, NodeId, Order, SessionId, TableId, UserId, WriteId,
 };
 
-use crate::record::GarbageClass;
+use crate::record::{BucketDocument, GarbageClass};
 
 pub(crate) const SITE: &[u8] = &[0x01, 0];
 pub(crate) const CLOCK: &[u8] = &[0x01, 1];
@@ -13,6 +13,7 @@ pub(crate) const COUNTERS: &[u8] = &[0x01, 2];
 
 const SESSION: u8 = 0x02;
 const RESULT: u8 = 0x03;
+const PROGRESS: u8 = 0x04;
 const NODE: u8 = 0x10;
 const DRIVE: u8 = 0x11;
 const TABLE: u8 = 0x12;
@@ -23,10 +24,12 @@ const KEY_OF_USER: u8 = 0x23;
 const BUCKET: u8 = 0x30;
 const BUCKET_OF_USER: u8 = 0x31;
 const BUCKET_ID: u8 = 0x32;
+const BUCKET_DOCUMENT: u8 = 0x33;
 const VERSION: u8 = 0x40;
 const UPLOAD: u8 = 0x41;
 const PART: u8 = 0x42;
 const COMPLETED: u8 = 0x43;
+const NULL_VERSION: u8 = 0x44;
 const CHUNK: u8 = 0x50;
 const CHUNK_AT_RISK: u8 = 0x51;
 const GARBAGE: u8 = 0x60;
@@ -47,6 +50,10 @@ pub(crate) fn session(id: SessionId) -> Vec<u8> {
 /// lies a window behind.
 pub(crate) fn result(id: SessionId, slot: u64) -> Vec<u8> {
     key(RESULT, &[&id.0.to_be_bytes(), &slot.to_be_bytes()])
+}
+
+pub(crate) fn progress(work: &str) -> Vec<u8> {
+    key(PROGRESS, &[work.as_bytes()])
 }
 
 pub(crate) fn node(id: NodeId) -> Vec<u8> {
@@ -85,6 +92,10 @@ pub(crate) fn bucket_id(id: BucketId) -> Vec<u8> {
     key(BUCKET_ID, &[&id.0.to_be_bytes()])
 }
 
+pub(crate) fn bucket_document(id: BucketId, document: BucketDocument) -> Vec<u8> {
+    key(BUCKET_DOCUMENT, &[&id.0.to_be_bytes(), &[document as u8]])
+}
+
 pub(crate) fn bucket_of_user(user: UserId, name: &str) -> Vec<u8> {
     key(BUCKET_OF_USER, &[&user.0.to_be_bytes(), name.as_bytes()])
 }
@@ -118,6 +129,14 @@ pub(crate) fn versions_prefix(bucket: BucketId, prefix: &[u8]) -> Vec<u8> {
 pub(crate) fn versions_after(bucket: BucketId, object: &[u8]) -> Vec<u8> {
     let mut bytes = versions_prefix(bucket, object);
     bytes.extend_from_slice(&[0, 1]);
+    bytes
+}
+
+/// Finds the version `null` of a key that has newer ones.
+pub(crate) fn null_version(bucket: BucketId, object: &[u8]) -> Vec<u8> {
+    let mut bytes = key(NULL_VERSION, &[&bucket.0.to_be_bytes()]);
+    escape(object, &mut bytes);
+    bytes.extend_from_slice(&[0, 0]);
     bytes
 }
 
@@ -207,6 +226,7 @@ pub(crate) const ALL_NODES: &[u8] = &[NODE];
 pub(crate) const ALL_DRIVES: &[u8] = &[DRIVE];
 pub(crate) const ALL_TABLES: &[u8] = &[TABLE];
 pub(crate) const ALL_USERS: &[u8] = &[USER];
+pub(crate) const ALL_BUCKETS: &[u8] = &[BUCKET];
 pub(crate) const ALL_CHUNKS: &[u8] = &[CHUNK];
 pub(crate) const ALL_CHUNKS_AT_RISK: &[u8] = &[CHUNK_AT_RISK];
 

@@ -5,16 +5,18 @@ mod listing;
 mod people;
 mod topology;
 mod uploads;
+mod versions;
 
 use std::ops::ControlFlow;
 
-use mucura_types::{BucketId, Order, UserId};
+use bytes::Bytes;
+use mucura_types::{BucketId, UserId};
 use serde::de::DeserializeOwned;
 
 use crate::codec::decode;
 use crate::execute::ExecuteError;
 use crate::keys;
-use crate::record::{BucketRecord, VersionRecord};
+use crate::record::{BucketDocument, BucketRecord};
 use crate::view::View;
 
 pub use chunks::{chunk, chunks_at_risk, chunks_from, chunks_of_write, garbage, garbage_of_write};
@@ -25,6 +27,11 @@ pub use uploads::{
     ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, completed_upload, list_parts, list_uploads,
     part, parts_of_upload, upload,
 };
+pub use versions::{
+    ListedVersion, VersionPage, VersionQuery, current_version, list_versions, newest_version, version,
+    versions_from,
+};
+pub(crate) use versions::{has_versions, version_of};
 
 type Found<T> = Result<T, ExecuteError>;
 
@@ -65,9 +72,56 @@ pub fn bucket(view: &dyn View, name: &str) -> Found<Option<BucketRecord>> {
     get(view, "bucket", &keys::bucket(name))
 }
 
-/// Whether there is a bucket of this number.
-pub(crate) fn bucket_exists(view: &dyn View, id: BucketId) -> Found<bool> {
-    Ok(view.get(&keys::bucket_id(id))?.is_some())
+/// The name of the bucket of a number.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn bucket_name(view: &dyn View, id: BucketId) -> Found<Option<String>> {
+    let Some(name) = view.get(&keys::bucket_id(id))? else { return Ok(None) };
+    let name = std::str::from_utf8(&name).map_err(|_| ExecuteError::Key { what: "bucket" })?;
+    Ok(Some(name.to_owned()))
+}
+
+/// The bucket of a number.
+pub(crate) fn bucket_by_id(view: &dyn View, id: BucketId) -> Found<Option<BucketRecord>> {
+    match bucket_name(view, id)? {
+        Some(name) => bucket(view, &name),
+        None => Ok(None),
+    }
+}
+
+/// A document of a bucket.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn bucket_document(view: &dyn View, id: BucketId, document: BucketDocument) -> Found<Option<Bytes>> {
+    Ok(view.get(&keys::bucket_document(id, document))?)
+}
+
+/// Up to `max` buckets behind the name `after`, in order of name.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn buckets_from(view: &dyn View, after: &str, max: usize) -> Found<Vec<(String, BucketRecord)>> {
+    let (first, end) = keys::all(keys::ALL_BUCKETS);
+    let from = if after.is_empty() { first } else { [keys::bucket(after), vec![0]].concat() };
+    let mut found = Vec::new();
+    if max > 0 {
+        each(view, (from, end), |key, value| {
+            let name = std::str::from_utf8(&key[1..]).map_err(|_| ExecuteError::Key { what: "bucket" })?;
+            found.push((name.to_owned(), decode("bucket", value)?));
+            Ok(if found.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+    }
+    Ok(found)
+}
+
+/// How far background work came.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn progress(view: &dyn View, work: &str) -> Found<Option<Bytes>> {
+    Ok(view.get(&keys::progress(work))?)
 }
 
 /// The first `max` buckets of a user, by name.
@@ -105,22 +159,4 @@ pub fn bucket_by_id_is_empty(view: &dyn View, id: BucketId) -> Found<bool> {
         Ok(ControlFlow::Break(()))
     })?;
     Ok(empty)
-}
-
-/// The newest version of a key, with its place in the order.
-///
-/// # Errors
-/// Rows cannot be read.
-pub fn current_version(
-    view: &dyn View,
-    bucket: BucketId,
-    key: &[u8],
-) -> Found<Option<(Order, VersionRecord)>> {
-    let mut found = None;
-    each(view, keys::all(&keys::versions_of(bucket, key)), |row, value| {
-        let (_, order) = keys::parse_version(row).ok_or(ExecuteError::Key { what: "version" })?;
-        found = Some((order, decode("version", value)?));
-        Ok(ControlFlow::Break(()))
-    })?;
-    Ok(found)
 }

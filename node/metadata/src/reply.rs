@@ -1,7 +1,7 @@
 use mucura_types::{BucketId, DriveId, NodeId, Order, SessionId, TableId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Checksum, ETag};
+use crate::record::{Checksum, ETag, VersionId};
 
 /// What a command was answered.
 pub type Outcome = Result<Reply, Rejection>;
@@ -20,14 +20,25 @@ pub enum Reply {
     /// A version was stored.
     Stored {
         order: Order,
+        /// Whether clients know it as `null`.
+        null: bool,
     },
-    /// An object was deleted, or was not there.
+    /// An object or version was deleted, or was not there.
     Deleted {
         existed: bool,
+        /// The version that was deleted, or the delete marker that was made.
+        version: Option<VersionId>,
+        /// Whether that is a delete marker.
+        marker: bool,
+    },
+    /// A version was changed.
+    Changed {
+        version: VersionId,
     },
     /// An upload became this version.
     Completed {
         order: Order,
+        null: bool,
         etag: ETag,
         checksum: Option<Checksum>,
     },
@@ -101,6 +112,30 @@ pub enum Rejection {
     /// No such object.
     #[error("no such key")]
     NoSuchKey,
+    /// The object has no such version.
+    #[error("no such version")]
+    NoSuchVersion,
+    /// The version is a delete marker: there is nothing to be said of it.
+    #[error("the version is a delete marker")]
+    DeleteMarker {
+        /// Whether the request named it.
+        named: bool,
+    },
+    /// The version is locked.
+    #[error("the version is locked")]
+    Locked,
+    /// The bucket's versions cannot be locked.
+    #[error("the bucket has no object lock")]
+    NoObjectLock,
+    /// The settings of the bucket do not go together.
+    #[error("the bucket is not in a state for this")]
+    BucketState,
+    /// The bucket's access control list grants something to others.
+    #[error("the access control list of the bucket grants something to others")]
+    AclNotPrivate,
+    /// The bucket does not take access control lists.
+    #[error("the bucket does not take access control lists")]
+    AclsDisabled,
     /// A condition of the request does not hold.
     #[error("a condition does not hold")]
     PreconditionFailed,

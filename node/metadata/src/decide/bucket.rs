@@ -1,21 +1,35 @@
+use bytes::Bytes;
 use mucura_types::{BucketId, Timestamp, UserId};
 
 use crate::codec::encode;
+use crate::command::{BucketChange, NewBucket};
 use crate::decide::garbage::discard_upload;
+use crate::decide::object::GRANTS_MAX;
 use crate::decide::people::FIRST_USER;
 use crate::decide::{Decided, accept, check_text, next_number};
 use crate::execute::Stamps;
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query::{self, UploadQuery};
-use crate::record::BucketRecord;
-use crate::reply::{Rejection, Reply};
+use crate::record::{Acl, BucketDocument, BucketRecord, ObjectLock, Ownership, Versioning};
+use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The most uploads under way that a deletion of their bucket aborts.
 const UPLOADS_ABORTED_MAX: usize = 1000;
+/// The longest document, bytes: rows stay under 32 KiB. The longest that S3
+/// allows are policies of 20 KiB.
+const DOCUMENT_BYTES_MAX: usize = 28 << 10;
 
-pub(super) fn create(name: &str, owner: UserId, limit: u32, now: Timestamp, rows: &Overlay<'_>) -> Decided {
+pub(super) fn create(
+    name: &str,
+    owner: UserId,
+    limit: u32,
+    settings: &NewBucket,
+    now: Timestamp,
+    rows: &Overlay<'_>,
+) -> Decided {
     accept!(check_text(name));
+    accept!(check_acl(settings.acl.as_ref(), settings.ownership));
     if owner.0 >= FIRST_USER && query::user(rows, owner)?.is_none() {
         return Ok(Err(Rejection::NoSuchUser));
     }
@@ -30,7 +44,18 @@ pub(super) fn create(name: &str, owner: UserId, limit: u32, now: Timestamp, rows
         c.bucket += 1;
         c.bucket
     })?);
-    rows.put(keys::bucket(name), encode(&BucketRecord { id, owner, created: now }));
+    let record = BucketRecord {
+        id,
+        owner,
+        created: now,
+        versioning: if settings.lock { Versioning::Enabled } else { Versioning::Never },
+        lock: settings.lock.then(ObjectLock::default),
+        acl: settings.acl.clone(),
+        ownership: settings.ownership,
+        public_access: None,
+        documents: Vec::new(),
+    };
+    rows.put(keys::bucket(name), encode(&record));
     rows.put(keys::bucket_id(id), name.as_bytes().to_vec());
     rows.put(keys::bucket_of_user(owner, name), Vec::new());
     Ok(Ok(Reply::Bucket(id)))
@@ -52,8 +77,75 @@ pub(super) fn delete(name: &str, id: BucketId, stamps: &mut Stamps, rows: &Overl
         rows.delete(keys::upload(id, &upload.key, upload.id));
         discard_upload(upload.id, stamps, rows);
     }
+    for document in bucket.documents {
+        rows.delete(keys::bucket_document(id, document));
+    }
     rows.delete(keys::bucket(name));
     rows.delete(keys::bucket_id(id));
     rows.delete(keys::bucket_of_user(bucket.owner, name));
     Ok(Ok(Reply::Done))
+}
+
+/// Changes a setting.
+pub(super) fn change(id: BucketId, change: &BucketChange, rows: &Overlay<'_>) -> Decided {
+    let Some(name) = query::bucket_name(rows, id)? else { return Ok(Err(Rejection::NoSuchBucket)) };
+    let Some(mut bucket) = query::bucket(rows, &name)? else { return Ok(Err(Rejection::NoSuchBucket)) };
+    match change {
+        BucketChange::Versioning(Versioning::Never) => return Ok(Err(Rejection::BucketState)),
+        // What is locked must not be replaced.
+        BucketChange::Versioning(Versioning::Suspended) if bucket.lock.is_some() => {
+            return Ok(Err(Rejection::BucketState));
+        }
+        BucketChange::Versioning(versioning) => bucket.versioning = *versioning,
+        BucketChange::Lock(_) if bucket.versioning != Versioning::Enabled => {
+            return Ok(Err(Rejection::BucketState));
+        }
+        BucketChange::Lock(default) => bucket.lock = Some(ObjectLock { default: *default }),
+        BucketChange::Acl(acl) => {
+            accept!(check_acl(acl.as_ref(), bucket.ownership));
+            bucket.acl.clone_from(acl);
+        }
+        BucketChange::Ownership(ownership) => {
+            if *ownership == Some(Ownership::BucketOwnerEnforced) && bucket.acl.is_some() {
+                return Ok(Err(Rejection::AclNotPrivate));
+            }
+            bucket.ownership = *ownership;
+        }
+        BucketChange::PublicAccess(block) => bucket.public_access = *block,
+        BucketChange::Document { document, text } => {
+            accept!(set_document(&mut bucket, *document, text.as_ref(), rows));
+        }
+    }
+    rows.put(keys::bucket(&name), encode(&bucket));
+    Ok(Ok(Reply::Done))
+}
+
+fn check_acl(acl: Option<&Acl>, ownership: Option<Ownership>) -> Result<(), Rejection> {
+    match acl {
+        Some(acl) if acl.grants.len() > GRANTS_MAX => Err(Rejection::Malformed(MalformedCommand::TextLength)),
+        Some(_) if ownership == Some(Ownership::BucketOwnerEnforced) => Err(Rejection::AclsDisabled),
+        _ => Ok(()),
+    }
+}
+
+fn set_document(
+    bucket: &mut BucketRecord,
+    document: BucketDocument,
+    text: Option<&Bytes>,
+    rows: &Overlay<'_>,
+) -> Result<(), Rejection> {
+    let row = keys::bucket_document(bucket.id, document);
+    bucket.documents.retain(|there| *there != document);
+    match text {
+        None => rows.delete(row),
+        Some(text) if text.len() > DOCUMENT_BYTES_MAX => {
+            return Err(Rejection::Malformed(MalformedCommand::TextLength));
+        }
+        Some(text) => {
+            rows.put(row, text.clone());
+            bucket.documents.push(document);
+            bucket.documents.sort_unstable();
+        }
+    }
+    Ok(())
 }

@@ -1,49 +1,60 @@
 use bytes::Bytes;
-use mucura_types::{BucketId, CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX, PlantedBug, is_planted};
+use mucura_types::{CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
 
 use crate::codec::encode;
-use crate::command::{DeleteCondition, PutObject, WriteCondition, Written};
-use crate::decide::Decided;
-use crate::decide::accept;
-use crate::decide::garbage::discard_body;
+use crate::command::{ChangeVersion, DeleteObject, PutObject, VersionChange, Written};
+use crate::decide::version::{Slot, lock_of};
+use crate::decide::{Decided, accept};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
-use crate::record::{Attributes, Body, ETag, GarbageClass, VersionRecord, VersionSummary};
+use crate::record::{Attributes, Body, ETag, Seal, VersionId, VersionRecord, VersionSummary, Versioning};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The longest key (S3, object keys), bytes.
 const KEY_BYTES_MAX: usize = 1024;
 /// The most bytes of headers and user metadata: what HTTP lets through, and
 /// some more.
-const ATTRIBUTE_BYTES_MAX: usize = 16 << 10;
-/// Bytes that sealing adds to an inline body, at most.
-const SEAL_BYTES_MAX: usize = 64;
+const HEADER_BYTES_MAX: usize = 10 << 10;
+/// The most bytes of tags: ten of the longest that S3 allows.
+const TAG_BYTES_MAX: usize = 12 << 10;
+/// The most grants of an access control list (S3, access control list overview).
+pub(super) const GRANTS_MAX: usize = 100;
+/// The most bytes of a wrapped key and of the name of another's key.
+const KEY_TEXT_MAX: usize = 2 << 10;
+/// Bytes that sealing adds to an inline body, at most: those of the site key
+/// and of an object's own.
+const SEAL_BYTES_MAX: usize = 96;
 
 /// Bounds what a client may say of an object besides its bytes, so that a row
-/// stays well under 32 KiB.
-pub(super) fn check_said(key: &[u8], attributes: &Attributes) -> Result<(), Rejection> {
-    let said =
-        attributes.headers.iter().chain(&attributes.user).map(|(name, value)| name.len() + value.len());
-    match !key.is_empty() && key.len() <= KEY_BYTES_MAX && said.sum::<usize>() <= ATTRIBUTE_BYTES_MAX {
-        true => Ok(()),
-        false => Err(Rejection::Malformed(MalformedCommand::TextLength)),
-    }
+/// stays under 32 KiB.
+pub(super) fn check_said(key: &[u8], said: &Attributes) -> Result<(), Rejection> {
+    let len = |pairs: &[(String, String)]| pairs.iter().map(|(a, b)| a.len() + b.len()).sum::<usize>();
+    let fits = !key.is_empty()
+        && key.len() <= KEY_BYTES_MAX
+        && len(&said.headers) + len(&said.user) <= HEADER_BYTES_MAX
+        && len(&said.tags) <= TAG_BYTES_MAX
+        && said.acl.as_ref().is_none_or(|acl| acl.grants.len() <= GRANTS_MAX)
+        && said.encryption.as_ref().is_none_or(|encryption| encode(encryption).len() <= KEY_TEXT_MAX);
+    if fits { Ok(()) } else { Err(Rejection::Malformed(MalformedCommand::TextLength)) }
 }
 
 pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
     accept!(check_said(&put.key, &put.attributes));
-    if !query::bucket_exists(rows, put.bucket)? {
+    let Some(bucket) = query::bucket_by_id(rows, put.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
-    }
-    accept!(check_condition(&put.condition, put.bucket, &put.key, rows)?);
-    let body = accept!(store_body(&put.body, put.size, rows)?);
+    };
+    let slot = Slot::open(&bucket, &put.key, rows)?;
+    accept!(slot.check_write(&put.condition));
+    let lock = accept!(lock_of(&bucket, put.attributes.lock, stamps.timestamp()));
+    let body = accept!(store_body(&put.body, put.size, put.seal, rows)?);
+    let null = slot.make_room(stamps, rows)?;
     let order = stamps.order();
     let record = VersionRecord {
         summary: VersionSummary {
             delete_marker: false,
-            null: true,
+            null,
             size: put.size,
             etag: put.etag,
             modified: order.time.timestamp(),
@@ -51,53 +62,117 @@ pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> D
             checksum: put.checksum.clone(),
         },
         body,
-        attributes: put.attributes.clone(),
+        seal: put.seal,
+        attributes: Attributes { lock, ..put.attributes.clone() },
     };
-    replace_current(put.bucket, &put.key, stamps, rows)?;
-    rows.put(keys::version(put.bucket, &put.key, order), encode(&record));
-    Ok(Ok(Reply::Stored { order }))
+    slot.put(order, &record, rows);
+    Ok(Ok(Reply::Stored { order, null }))
 }
 
-pub(super) fn delete(
-    bucket: BucketId,
-    key: &Bytes,
-    condition: &DeleteCondition,
+pub(super) fn delete(delete: &DeleteObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+    let Some(bucket) = query::bucket_by_id(rows, delete.bucket)? else {
+        return Ok(Err(Rejection::NoSuchBucket));
+    };
+    let slot = Slot::open(&bucket, &delete.key, rows)?;
+    match delete.version {
+        Some(id) => delete_version(&slot, id, delete, stamps, rows),
+        None => delete_current(&slot, delete, bucket.versioning == Versioning::Never, stamps, rows),
+    }
+}
+
+/// Deletes an object: for good, or by a delete marker.
+fn delete_current(
+    slot: &Slot<'_>,
+    delete: &DeleteObject,
+    for_good: bool,
     stamps: &mut Stamps,
     rows: &Overlay<'_>,
 ) -> Decided {
-    if !query::bucket_exists(rows, bucket)? {
-        return Ok(Err(Rejection::NoSuchBucket));
+    accept!(check_key(&delete.key));
+    accept!(slot.check_delete(&delete.condition, slot.current(), rows)?);
+    let existed = slot.current().is_some();
+    let null = slot.make_room(stamps, rows)?;
+    if for_good {
+        return Ok(Ok(Reply::Deleted { existed, version: None, marker: false }));
     }
-    let current = query::current_version(rows, bucket, key)?;
-    if let (Some(tags), Some((_, current))) = (&condition.if_match, &current)
-        && !matches(tags, current.summary.etag)
-    {
-        return Ok(Err(Rejection::PreconditionFailed));
-    }
-    let existed = replace_current(bucket, key, stamps, rows)?;
-    Ok(Ok(Reply::Deleted { existed }))
+    let order = stamps.order();
+    let marker = VersionRecord {
+        summary: VersionSummary {
+            delete_marker: true,
+            null,
+            size: 0,
+            etag: ETag::default(),
+            modified: order.time.timestamp(),
+            owner: delete.by,
+            checksum: None,
+        },
+        body: Body::Inline(Bytes::new()),
+        seal: None,
+        attributes: Attributes::default(),
+    };
+    slot.put(order, &marker, rows);
+    let version = if null { VersionId::Null } else { VersionId::At(order) };
+    Ok(Ok(Reply::Deleted { existed, version: Some(version), marker: true }))
 }
 
-/// Removes the current version of a key of an unversioned bucket; its bytes
-/// become garbage.
-pub(super) fn replace_current(
-    bucket: BucketId,
-    key: &[u8],
+/// Deletes one version for good.
+fn delete_version(
+    slot: &Slot<'_>,
+    id: VersionId,
+    delete: &DeleteObject,
     stamps: &mut Stamps,
     rows: &Overlay<'_>,
-) -> Result<bool, ExecuteError> {
-    let Some((order, current)) = query::current_version(rows, bucket, key)? else {
-        return Ok(false);
+) -> Decided {
+    let found = slot.find(id, rows)?;
+    accept!(slot.check_delete(&delete.condition, found.as_ref().map(|(_, version)| version), rows)?);
+    let Some((order, version)) = found else {
+        return Ok(Ok(Reply::Deleted { existed: false, version: Some(id), marker: false }));
     };
-    rows.delete(keys::version(bucket, key, order));
-    discard_body(&current.body, GarbageClass::AfterGrace, stamps, rows);
-    Ok(true)
+    if !version.attributes.lock.allows_deletion(stamps.timestamp(), delete.bypass) {
+        return Ok(Err(Rejection::Locked));
+    }
+    slot.remove(order, &version, stamps, rows);
+    let marker = version.summary.delete_marker;
+    Ok(Ok(Reply::Deleted { existed: true, version: Some(id), marker }))
+}
+
+/// Changes what is said of a version besides its bytes.
+pub(super) fn change(change: &ChangeVersion, stamps: &Stamps, rows: &Overlay<'_>) -> Decided {
+    let Some(bucket) = query::bucket_by_id(rows, change.bucket)? else {
+        return Ok(Err(Rejection::NoSuchBucket));
+    };
+    let slot = Slot::open(&bucket, &change.key, rows)?;
+    let (order, mut version) = accept!(slot.named(change.version, rows)?);
+    let said = &mut version.attributes;
+    match &change.change {
+        VersionChange::Tags(tags) => said.tags.clone_from(tags),
+        VersionChange::Acl(acl) => said.acl.clone_from(acl),
+        VersionChange::Retention { .. } | VersionChange::LegalHold(_) if bucket.lock.is_none() => {
+            return Ok(Err(Rejection::NoObjectLock));
+        }
+        VersionChange::Retention { retention, bypass } => {
+            if !said.lock.allows_change(*retention, stamps.timestamp(), *bypass) {
+                return Ok(Err(Rejection::Locked));
+            }
+            said.lock.retention = *retention;
+        }
+        VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
+    }
+    accept!(check_said(&change.key, &version.attributes));
+    slot.put(order, &version, rows);
+    let version = if version.summary.null { VersionId::Null } else { VersionId::At(order) };
+    Ok(Ok(Reply::Changed { version }))
+}
+
+fn check_key(key: &[u8]) -> Result<(), Rejection> {
+    check_said(key, &Attributes::default())
 }
 
 /// Checks a stored body and writes the rows of its chunks.
 pub(super) fn store_body(
     body: &Written,
     size: u64,
+    seal: Option<Seal>,
     rows: &Overlay<'_>,
 ) -> Result<Result<Body, Rejection>, ExecuteError> {
     let (write, chunks, epoch) = match body {
@@ -116,12 +191,13 @@ pub(super) fn store_body(
         Some(site) if site.epoch != epoch => return Ok(Err(Rejection::StaleEpoch { current: site.epoch })),
         Some(_) => {}
     }
+    let stored = seal.map_or(size, |seal| seal.stored);
     // All chunks but the last are full, so that offsets follow from numbers.
     let full = chunks.iter().rev().skip(1).all(|c| usize::try_from(c.len) == Ok(CHUNK_BYTES_MAX));
     let last = chunks
         .last()
         .is_some_and(|c| c.len > 0 && usize::try_from(c.len).is_ok_and(|n| n <= CHUNK_BYTES_MAX));
-    if !full || !last || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != size {
+    if !full || !last || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != stored {
         return Ok(Err(Rejection::Malformed(MalformedCommand::ChunkSizes)));
     }
     if chunks.iter().any(|c| c.exceptions.iter().any(|e| usize::from(e.position) >= c.profile.shards())) {
@@ -135,35 +211,4 @@ pub(super) fn store_body(
         }
     }
     Ok(Ok(Body::Chunks(write)))
-}
-
-pub(super) fn check_condition(
-    condition: &WriteCondition,
-    bucket: BucketId,
-    key: &[u8],
-    rows: &Overlay<'_>,
-) -> Result<Result<(), Rejection>, ExecuteError> {
-    if condition.if_match.is_none() && condition.if_none_match.is_none() {
-        return Ok(Ok(()));
-    }
-    let current = query::current_version(rows, bucket, key)?.map(|(_, version)| version.summary.etag);
-    if let Some(tags) = &condition.if_match {
-        match current {
-            None => return Ok(Err(Rejection::NoSuchKey)),
-            Some(tag) if !matches(tags, tag) && !is_planted(PlantedBug::LostUpdate) => {
-                return Ok(Err(Rejection::PreconditionFailed));
-            }
-            Some(_) => {}
-        }
-    }
-    if let (Some(tags), Some(tag)) = (&condition.if_none_match, current)
-        && matches(tags, tag)
-    {
-        return Ok(Err(Rejection::PreconditionFailed));
-    }
-    Ok(Ok(()))
-}
-
-fn matches(tags: &[ETag], tag: ETag) -> bool {
-    tags.is_empty() || tags.contains(&tag)
 }

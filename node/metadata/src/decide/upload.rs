@@ -6,14 +6,16 @@ use mucura_types::{BucketId, Timestamp, WriteId};
 use crate::codec::encode;
 use crate::command::{CompleteUpload, CreateUpload, PutPart};
 use crate::decide::garbage::{discard, discard_body, discard_upload};
-use crate::decide::object::{check_condition, check_said, replace_current, store_body};
+use crate::decide::object::{check_said, store_body};
+use crate::decide::version::{Slot, lock_of};
 use crate::decide::{Decided, accept};
 use crate::execute::Stamps;
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
 use crate::record::{
-    Body, CompletedRecord, Garbage, GarbageClass, PartRecord, UploadRecord, VersionRecord, VersionSummary,
+    Attributes, Body, CompletedRecord, Garbage, GarbageClass, Lock, PartRecord, UploadRecord, VersionRecord,
+    VersionSummary,
 };
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
@@ -24,8 +26,11 @@ const OBJECT_BYTES_MAX: u64 = 50 << 40;
 
 pub(super) fn create(create: &CreateUpload, now: Timestamp, rows: &Overlay<'_>) -> Decided {
     accept!(check_said(&create.key, &create.attributes));
-    if !query::bucket_exists(rows, create.bucket)? {
+    let Some(bucket) = query::bucket_by_id(rows, create.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
+    };
+    if bucket.lock.is_none() && create.attributes.lock != Lock::default() {
+        return Ok(Err(Rejection::NoObjectLock));
     }
     let record = UploadRecord {
         created: now,
@@ -44,7 +49,7 @@ pub(super) fn put_part(part: &PutPart, stamps: &mut Stamps, rows: &Overlay<'_>) 
     if query::upload(rows, part.bucket, &part.key, part.upload)?.is_none() {
         return Ok(Err(Rejection::NoSuchUpload));
     }
-    let body = accept!(store_body(&part.body, part.size, rows)?);
+    let body = accept!(store_body(&part.body, part.size, part.seal, rows)?);
     if let Some(old) = query::part(rows, part.upload, part.number)? {
         discard_body(&old.body, GarbageClass::AtOnce, stamps, rows);
     }
@@ -54,6 +59,7 @@ pub(super) fn put_part(part: &PutPart, stamps: &mut Stamps, rows: &Overlay<'_>) 
         modified: stamps.timestamp(),
         checksum: part.checksum.clone(),
         body,
+        seal: part.seal,
     };
     rows.put(keys::part(part.upload, part.number), encode(&record));
     Ok(Ok(Reply::Done))
@@ -80,7 +86,12 @@ pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Ov
     if size > OBJECT_BYTES_MAX {
         return Ok(Err(Rejection::ObjectTooLarge));
     }
-    accept!(check_condition(&complete.condition, complete.bucket, &complete.key, rows)?);
+    let Some(bucket) = query::bucket_by_id(rows, complete.bucket)? else {
+        return Ok(Err(Rejection::NoSuchBucket));
+    };
+    let slot = Slot::open(&bucket, &complete.key, rows)?;
+    accept!(slot.check_write(&complete.condition));
+    let lock = accept!(lock_of(&bucket, upload.attributes.lock, stamps.timestamp()));
 
     // Nothing may be rejected from here on. What was not chosen goes; the rows
     // of the others become the version's list.
@@ -91,12 +102,12 @@ pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Ov
             discard_body(&part.body, GarbageClass::AtOnce, stamps, rows);
         }
     }
-    replace_current(complete.bucket, &complete.key, stamps, rows)?;
+    let null = slot.make_room(stamps, rows)?;
     let order = stamps.order();
     let version = VersionRecord {
         summary: VersionSummary {
             delete_marker: false,
-            null: true,
+            null,
             size,
             etag: complete.etag,
             modified: order.time.timestamp(),
@@ -104,20 +115,22 @@ pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Ov
             checksum: complete.checksum.clone(),
         },
         body: Body::Parts(complete.upload),
-        attributes: upload.attributes,
+        seal: None,
+        attributes: Attributes { lock, ..upload.attributes },
     };
-    rows.put(keys::version(complete.bucket, &complete.key, order), encode(&version));
+    slot.put(order, &version, rows);
     rows.delete(keys::upload(complete.bucket, &complete.key, complete.upload));
     let completed = CompletedRecord {
         bucket: complete.bucket,
         key: complete.key.clone(),
         order,
+        null,
         etag: complete.etag,
         checksum: complete.checksum.clone(),
     };
     rows.put(keys::completed(complete.upload), encode(&completed));
     discard(GarbageClass::Tombstone, Garbage::Completed(complete.upload), stamps, rows);
-    Ok(Ok(Reply::Completed { order, etag: complete.etag, checksum: complete.checksum.clone() }))
+    Ok(Ok(Reply::Completed { order, null, etag: complete.etag, checksum: complete.checksum.clone() }))
 }
 
 /// A Complete of an upload that is over: the same answer if it asks the same.
@@ -126,7 +139,8 @@ fn repeated(complete: &CompleteUpload, rows: &Overlay<'_>) -> Decided {
         Some(done)
             if done.bucket == complete.bucket && done.key == complete.key && done.etag == complete.etag =>
         {
-            Ok(Ok(Reply::Completed { order: done.order, etag: done.etag, checksum: done.checksum }))
+            let CompletedRecord { order, null, etag, checksum, .. } = done;
+            Ok(Ok(Reply::Completed { order, null, etag, checksum }))
         }
         _ => Ok(Err(Rejection::NoSuchUpload)),
     }

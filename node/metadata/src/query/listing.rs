@@ -66,7 +66,7 @@ pub fn list_objects(view: &dyn View, bucket: BucketId, query: &ListQuery) -> Fou
     let (first, end) = keys::all(&keys::versions_prefix(bucket, &query.prefix));
     let mut from = match query.after.is_empty() {
         true => first,
-        false => first.max(behind(bucket, query, &query.after)),
+        false => first.max(behind(bucket, &query.prefix, &query.delimiter, &query.after)),
     };
     if query.max == 0 {
         return Ok(page);
@@ -88,7 +88,7 @@ pub fn list_objects(view: &dyn View, bucket: BucketId, query: &ListQuery) -> Fou
                 step = Some(Step::Full);
                 return Ok(ControlFlow::Break(()));
             }
-            if let Some(common) = common_prefix(&key, query) {
+            if let Some(common) = common_prefix(&key, &query.prefix, &query.delimiter) {
                 step = Some(Step::Skip(keys::after(&keys::versions_prefix(bucket, &common))));
                 page.last = Bytes::from(common);
                 page.common_prefixes.push(page.last.clone());
@@ -110,19 +110,19 @@ pub fn list_objects(view: &dyn View, bucket: BucketId, query: &ListQuery) -> Fou
 }
 
 /// The part of a key up to the first delimiter behind the prefix.
-fn common_prefix(key: &[u8], query: &ListQuery) -> Option<Vec<u8>> {
-    if query.delimiter.is_empty() {
+pub(super) fn common_prefix(key: &[u8], prefix: &[u8], delimiter: &[u8]) -> Option<Vec<u8>> {
+    if delimiter.is_empty() {
         return None;
     }
-    let rest = key.get(query.prefix.len()..)?;
-    let at = rest.windows(query.delimiter.len()).position(|window| window == &query.delimiter[..])?;
-    key.get(..query.prefix.len() + at + query.delimiter.len()).map(<[u8]>::to_vec)
+    let rest = key.get(prefix.len()..)?;
+    let at = rest.windows(delimiter.len()).position(|window| window == delimiter)?;
+    key.get(..prefix.len() + at + delimiter.len()).map(<[u8]>::to_vec)
 }
 
 /// Where a page after `after` begins: behind the whole common prefix if it is
 /// one (that is what the page before ended with), or lies in one.
-fn behind(bucket: BucketId, query: &ListQuery, after: &[u8]) -> Vec<u8> {
-    match after.starts_with(&query.prefix).then(|| common_prefix(after, query)).flatten() {
+pub(super) fn behind(bucket: BucketId, prefix: &[u8], delimiter: &[u8], after: &[u8]) -> Vec<u8> {
+    match after.starts_with(prefix).then(|| common_prefix(after, prefix, delimiter)).flatten() {
         Some(common) => keys::after(&keys::versions_prefix(bucket, &common)),
         None => keys::versions_after(bucket, after),
     }

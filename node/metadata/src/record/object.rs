@@ -2,18 +2,7 @@ use bytes::Bytes;
 use mucura_types::{BucketId, Order, Timestamp, UserId, WriteId};
 use serde::{Deserialize, Serialize};
 
-use crate::record::ETag;
-
-/// A bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BucketRecord {
-    /// Its number: another one if the name is created again.
-    pub id: BucketId,
-    /// Who created it.
-    pub owner: UserId,
-    /// When.
-    pub created: Timestamp,
-}
+use crate::record::{Acl, ETag, Encryption, Lock, Seal};
 
 /// A checksum that the client asked for, of the algorithms that S3 names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +42,14 @@ pub struct Attributes {
     pub headers: Vec<(String, String)>,
     /// User metadata, by lower-case name without `x-amz-meta-`.
     pub user: Vec<(String, String)>,
+    /// Its tags, in the order that the client gave.
+    pub tags: Vec<(String, String)>,
+    /// Who may do what; none: the owner alone.
+    pub acl: Option<Acl>,
+    /// What keeps it from being deleted.
+    pub lock: Lock,
+    /// How its bytes are sealed; none: they are not.
+    pub encryption: Option<Encryption>,
 }
 
 /// Where the bytes of a version or part are.
@@ -92,6 +89,8 @@ pub struct VersionRecord {
     pub summary: VersionSummary,
     /// Where the bytes are.
     pub body: Body,
+    /// How it is sealed, if the version is encrypted and has a body of its own.
+    pub seal: Option<Seal>,
     /// What the client said of it.
     pub attributes: Attributes,
 }
@@ -123,6 +122,8 @@ pub struct PartRecord {
     pub checksum: Option<Checksum>,
     /// Where the bytes are; never parts again.
     pub body: Body,
+    /// How they are sealed, if the version is to be encrypted.
+    pub seal: Option<Seal>,
 }
 
 /// What a completed upload became, kept so that a repeated Complete gets the
@@ -135,6 +136,8 @@ pub struct CompletedRecord {
     pub key: Bytes,
     /// The version.
     pub order: Order,
+    /// Whether clients know it as `null`.
+    pub null: bool,
     /// Its entity tag.
     pub etag: ETag,
     /// Its checksum.
