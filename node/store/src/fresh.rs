@@ -1,12 +1,13 @@
+use bytes::Bytes;
 use mucura_consensus::ConsensusError;
 use mucura_metadata as metadata;
-use mucura_metadata::{BucketRecord, ExecuteError, View};
+use mucura_metadata::{AccessKeyRecord, BucketDocument, BucketRecord, ExecuteError, VersionId, View};
 use mucura_types::{BucketId, UserId};
 use tokio::time::Instant;
 
 use crate::error::StoreError;
 use crate::objects::ObjectInfo;
-use crate::people::ROOT_USER;
+use crate::people::{ROOT_NAME, ROOT_USER};
 use crate::store::{Inner, Store};
 
 /// The rows as of an index that was committed after a request arrived: what
@@ -22,8 +23,23 @@ pub struct Fresh {
 pub struct Principal {
     /// The user.
     pub user: UserId,
+    /// The user's name.
+    pub name: String,
     /// The secret that signatures are made with.
     pub secret: String,
+}
+
+/// What a request names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// The access key that signed; none: nobody did.
+    pub access_key: Option<&'a str>,
+    /// A bucket.
+    pub bucket: Option<&'a str>,
+    /// A key in it, if it will be looked up.
+    pub key: Option<&'a str>,
+    /// A version of that.
+    pub version: Option<VersionId>,
 }
 
 impl Store {
@@ -50,41 +66,36 @@ impl Fresh {
         self.deadline
     }
 
-    /// The owner and secret of an access key; none if there is no such key or
-    /// it is disabled. In the same turn it reads the bucket and the object that
-    /// the request names, so that [`Fresh::bucket`] and [`Fresh::object`] need
-    /// no turn of their own.
+    /// Looks up what a request names, all in one turn: so that
+    /// [`Fresh::bucket`], [`Fresh::policy`] and [`Fresh::object`] need no turn
+    /// of their own. Gives who signs with the access key; none if there is no
+    /// such key or it is disabled.
     ///
     /// # Errors
     /// `Unavailable`, `Internal`.
-    pub async fn principal(
-        &mut self,
-        access_key: &str,
-        bucket: Option<&str>,
-        key: Option<&str>,
-    ) -> Result<Option<Principal>, StoreError> {
+    pub async fn look_up(&mut self, names: Names<'_>) -> Result<Option<Principal>, StoreError> {
         let inner = self.store.inner().clone();
-        let is_root = access_key == inner.config.root_access_key;
-        if is_root && bucket.is_none() {
+        let is_root = names.access_key == Some(&inner.config.root_access_key);
+        if is_root && names.bucket.is_none() {
             return Ok(Some(inner.root()));
         }
-        let access_key = access_key.to_owned();
-        let (bucket, key) = (bucket.map(str::to_owned), key.map(str::to_owned));
-        let wanted = access_key.clone();
-        let (record, named) = self
+        let access_key = names.access_key.filter(|_| !is_root).map(str::to_owned);
+        let (bucket, key) = (names.bucket.map(str::to_owned), names.key.map(str::to_owned));
+        let (wanted, version) = (access_key.clone(), names.version);
+        let (signer, named) = self
             .read(move |view| {
-                let record = if is_root { None } else { metadata::user_by_key(view, &wanted)? };
-                Ok((record, Named::read(view, bucket, key)?))
+                let signer = wanted.map(|key| signer(view, &key)).transpose()?.flatten();
+                Ok((signer, Named::read(view, bucket, key, version)?))
             })
             .await?;
         self.named = named;
         if is_root {
             return Ok(Some(inner.root()));
         }
-        let Some(record) = record.filter(|record| record.enabled) else { return Ok(None) };
+        let Some((access_key, (record, name))) = access_key.zip(signer) else { return Ok(None) };
         let secret = inner.site_key.open(access_key.as_bytes(), &record.sealed_secret)?;
         let secret = String::from_utf8(secret).map_err(|_| StoreError::internal("a secret is not text"))?;
-        Ok(Some(Principal { user: record.user, secret }))
+        Ok(Some(Principal { user: record.user, name, secret }))
     }
 
     /// A bucket.
@@ -101,19 +112,36 @@ impl Fresh {
         self.read(move |view| metadata::bucket(view, &name)).await
     }
 
-    /// The current version of a key.
+    /// The policy of a bucket.
     ///
     /// # Errors
     /// `Unavailable`, `Internal`.
-    pub async fn object(&self, bucket: BucketId, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
-        if let Some((of, named, object)) = &self.named.object
+    pub async fn policy(&self, bucket: &BucketRecord) -> Result<Option<Bytes>, StoreError> {
+        match &self.named.policy {
+            Some((of, policy)) if *of == bucket.id => Ok(Some(policy.clone())),
+            _ => self.document(bucket, BucketDocument::Policy).await,
+        }
+    }
+
+    /// A version of a key, or the newest one; it may be a delete marker.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Internal`.
+    pub async fn object(
+        &self,
+        bucket: BucketId,
+        key: &str,
+        version: Option<VersionId>,
+    ) -> Result<Option<ObjectInfo>, StoreError> {
+        if let Some((of, named, named_version, object)) = &self.named.object
             && *of == bucket
             && named == key
+            && *named_version == version
         {
             return Ok(object.clone());
         }
         let key = key.to_owned();
-        self.read(move |view| current(view, bucket, &key)).await
+        self.read(move |view| object_of(view, bucket, &key, version)).await
     }
 
     pub(crate) async fn read<T, R>(&self, read: R) -> Result<T, StoreError>
@@ -129,32 +157,58 @@ impl Fresh {
 #[derive(Default)]
 struct Named {
     bucket: Option<(String, Option<BucketRecord>)>,
-    object: Option<(BucketId, String, Option<ObjectInfo>)>,
+    policy: Option<(BucketId, Bytes)>,
+    object: Option<(BucketId, String, Option<VersionId>, Option<ObjectInfo>)>,
 }
 
 impl Named {
-    fn read(view: &dyn View, bucket: Option<String>, key: Option<String>) -> Result<Self, ExecuteError> {
+    fn read(
+        view: &dyn View,
+        bucket: Option<String>,
+        key: Option<String>,
+        version: Option<VersionId>,
+    ) -> Result<Self, ExecuteError> {
         let Some(name) = bucket else { return Ok(Self::default()) };
         let record = metadata::bucket(view, &name)?;
-        let object = match (&record, key) {
-            (Some(bucket), Some(key)) => {
-                let object = current(view, bucket.id, &key)?;
-                Some((bucket.id, key, object))
+        let (mut policy, mut object) = (None, None);
+        if let Some(bucket) = &record {
+            if bucket.has(BucketDocument::Policy) {
+                let text = metadata::bucket_document(view, bucket.id, BucketDocument::Policy)?;
+                policy = text.map(|text| (bucket.id, text));
             }
-            _ => None,
-        };
-        Ok(Self { bucket: Some((name, record)), object })
+            if let Some(key) = key {
+                let found = object_of(view, bucket.id, &key, version)?;
+                object = Some((bucket.id, key, version, found));
+            }
+        }
+        Ok(Self { bucket: Some((name, record)), policy, object })
     }
 }
 
-fn current(view: &dyn View, bucket: BucketId, key: &str) -> Result<Option<ObjectInfo>, ExecuteError> {
-    let found = metadata::current_version(view, bucket, key.as_bytes())?;
-    let found = found.filter(|(_, record)| !record.summary.delete_marker);
+/// The record of an access key that may be used, and the name of its user.
+fn signer(view: &dyn View, access_key: &str) -> Result<Option<(AccessKeyRecord, String)>, ExecuteError> {
+    let Some(record) = metadata::user_by_key(view, access_key)?.filter(|record| record.enabled) else {
+        return Ok(None);
+    };
+    let name = metadata::user(view, record.user)?.map(|user| user.name).unwrap_or_default();
+    Ok(Some((record, name)))
+}
+
+fn object_of(
+    view: &dyn View,
+    bucket: BucketId,
+    key: &str,
+    version: Option<VersionId>,
+) -> Result<Option<ObjectInfo>, ExecuteError> {
+    let found = match version {
+        Some(id) => metadata::version(view, bucket, key.as_bytes(), id)?,
+        None => metadata::newest_version(view, bucket, key.as_bytes())?,
+    };
     Ok(found.map(|(order, record)| ObjectInfo { order, record }))
 }
 
 impl Inner {
     fn root(&self) -> Principal {
-        Principal { user: ROOT_USER, secret: self.config.root_secret_key.clone() }
+        Principal { user: ROOT_USER, name: ROOT_NAME.to_owned(), secret: self.config.root_secret_key.clone() }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use mucura_metadata::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Command, DeleteCondition, ETag, PutObject,
-    Rejection, Reply, VersionRecord, WriteCondition, Written,
+    Attributes, ChangeVersion, Checksum, ChecksumAlgorithm, ChecksumKind, Command, DeleteObject, ETag,
+    PutObject, Rejection, Reply, VersionId, VersionRecord, WriteCondition, Written,
 };
 use mucura_types::{BucketId, Order, UserId};
 use tokio::time::{Duration, Instant};
@@ -27,13 +27,25 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a commit is tried anew because drives changed under it.
 const EPOCHS_MAX: usize = 4;
 
-/// A current version.
+/// A version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Its place among all versions.
     pub order: Order,
     /// What is known of it.
     pub record: VersionRecord,
+}
+
+impl ObjectInfo {
+    /// What clients know it by.
+    pub fn version_id(&self) -> VersionId {
+        if self.record.summary.null { VersionId::Null } else { VersionId::At(self.order) }
+    }
+
+    /// Whether it says that the object is deleted.
+    pub fn is_delete_marker(&self) -> bool {
+        self.record.summary.delete_marker
+    }
 }
 
 /// What a PUT asks for.
@@ -58,10 +70,31 @@ pub struct PutObjectRequest {
 pub struct Stored {
     /// Its place among all versions.
     pub order: Order,
+    /// What clients know it by.
+    pub version: VersionId,
     /// Its entity tag.
     pub etag: ETag,
     /// The checksum kept with it.
     pub checksum: Option<Checksum>,
+}
+
+/// What came of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Whether there was something to delete.
+    pub existed: bool,
+    /// The version that was deleted, or the delete marker that was made; none
+    /// in a bucket that never kept versions.
+    pub version: Option<VersionId>,
+    /// Whether that is a delete marker.
+    pub marker: bool,
+}
+
+impl Stored {
+    pub(crate) fn new(order: Order, null: bool, etag: ETag, checksum: Option<Checksum>) -> Self {
+        let version = if null { VersionId::Null } else { VersionId::At(order) };
+        Self { order, version, etag, checksum }
+    }
 }
 
 impl Store {
@@ -90,30 +123,43 @@ impl Store {
                 checksum: checksum.clone(),
                 attributes: request.attributes.clone(),
                 body,
+                seal: None,
                 condition: request.condition.clone(),
             })
         };
         match inner.commit(stored, command).await? {
-            Reply::Stored { order } => Ok(Stored { order, etag, checksum }),
+            Reply::Stored { order, null } => Ok(Stored::new(order, null, etag, checksum)),
             other => Err(StoreError::internal(format!("a put was answered {other:?}"))),
         }
     }
 
-    /// Deletes an object; whether it was there.
+    /// Deletes an object, or one version of it.
     ///
     /// # Errors
-    /// Rejected: the condition does not hold.
+    /// Rejected: the condition does not hold, or the version is locked.
     pub async fn delete_object(
         &self,
-        bucket: BucketId,
-        key: &str,
-        condition: DeleteCondition,
+        delete: DeleteObject,
         deadline: Instant,
-    ) -> Result<bool, StoreError> {
-        let command = Command::DeleteObject { bucket, key: Bytes::from(key.to_owned()), condition };
-        match self.inner().gateway.once(command, deadline).await? {
-            Reply::Deleted { existed } => Ok(existed),
+    ) -> Result<Deleted, StoreError> {
+        match self.inner().gateway.once(Command::DeleteObject(delete), deadline).await? {
+            Reply::Deleted { existed, version, marker } => Ok(Deleted { existed, version, marker }),
             other => Err(StoreError::internal(format!("a deletion was answered {other:?}"))),
+        }
+    }
+
+    /// Changes what is said of a version besides its bytes; gives its id.
+    ///
+    /// # Errors
+    /// Rejected: it is not there, or what keeps it must not be loosened.
+    pub async fn change_version(
+        &self,
+        change: ChangeVersion,
+        deadline: Instant,
+    ) -> Result<VersionId, StoreError> {
+        match self.inner().gateway.once(Command::ChangeVersion(change), deadline).await? {
+            Reply::Changed { version } => Ok(version),
+            other => Err(StoreError::internal(format!("a change was answered {other:?}"))),
         }
     }
 }

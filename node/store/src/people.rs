@@ -9,6 +9,10 @@ use crate::store::Store;
 
 /// The user of the configuration file: the operator.
 pub const ROOT_USER: UserId = UserId(1);
+/// What it is shown as.
+pub const ROOT_NAME: &str = "root";
+/// Whoever does not sign, where something must have an owner.
+pub const ANONYMOUS_USER: UserId = UserId(2);
 
 const ACCESS_KEY_CHARS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const SECRET_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -112,6 +112,7 @@ impl Store {
                 md5,
                 checksum: checksum.clone(),
                 body,
+                seal: None,
             })
         };
         inner.commit(stored, command).await?;
@@ -137,7 +138,7 @@ impl Store {
         };
         let deadline = Instant::now() + COMPLETE_TIMEOUT;
         match self.inner().gateway.once(Command::CompleteUpload(complete), deadline).await? {
-            Reply::Completed { order, etag, checksum } => Ok(Stored { order, etag, checksum }),
+            Reply::Completed { order, null, etag, checksum } => Ok(Stored::new(order, null, etag, checksum)),
             other => Err(StoreError::internal(format!("a completion was answered {other:?}"))),
         }
     }

@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, S3Error};
 use crate::head::RequestHead;
 use crate::range::{ByteSpan, parse_copy_range};
 use crate::request::multipart::checksum_algorithm;
-use crate::request::refused::refuse_version;
+use crate::request::upload::UploadSettings;
 use crate::request::{ObjectAttributes, Target, check_bucket_name, check_key};
 use crate::uri;
 
@@ -17,6 +17,8 @@ pub struct CopySource {
     pub bucket: String,
     /// Its key.
     pub key: String,
+    /// Its version, if the client names one.
+    pub version: Option<String>,
     /// The conditions it must meet; see [`ReadConditions::check_source`].
     pub conditions: ReadConditions,
     /// The account that must own the bucket, if the client insists on one.
@@ -39,7 +41,6 @@ impl CopySource {
         if version.pairs().any(|(name, _)| name != "versionId") {
             return Err(fault());
         }
-        refuse_version(version.get("versionId"))?;
         let path = uri::decode_utf8(path, false).map_err(|_| fault())?;
         let (bucket, key) = path.strip_prefix('/').unwrap_or(&path).split_once('/').ok_or_else(fault)?;
         if bucket.starts_with("arn:") {
@@ -53,6 +54,7 @@ impl CopySource {
         Ok(Self {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
+            version: version.filled("versionId").map(str::to_owned),
             conditions: ReadConditions::from_head(head, "x-amz-copy-source-")?,
             expected_bucket_owner: head.header("x-amz-source-expected-bucket-owner")?.map(str::to_owned),
         })

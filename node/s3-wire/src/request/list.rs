@@ -115,6 +115,51 @@ impl ListObjectsV2 {
     }
 }
 
+/// Lists the versions of objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListObjectVersions {
+    /// The bucket.
+    pub bucket: String,
+    /// Only keys that begin with this.
+    pub prefix: String,
+    /// Fold keys at the first of these behind the prefix. Never empty.
+    pub delimiter: Option<String>,
+    /// Only versions of keys behind this one; with a `version_id_marker` also older versions of it.
+    pub key_marker: String,
+    /// See `key_marker`, without which it must not stand.
+    pub version_id_marker: Option<String>,
+    /// The most versions and folded prefixes of the page, up to 1,000.
+    pub max_keys: u32,
+    /// Whether keys are to be URL-encoded in the answer.
+    pub url_encoded: bool,
+}
+
+impl ListObjectVersions {
+    pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
+        let query = target.query;
+        let key_marker = query.get("key-marker").unwrap_or("").to_owned();
+        let version_id_marker = query.filled("version-id-marker").map(str::to_owned);
+        if let Some(marker) = &version_id_marker
+            && key_marker.is_empty()
+        {
+            return Err(S3Error::invalid_argument(
+                "A version-id marker cannot be specified without a key marker.",
+                "version-id-marker",
+                marker,
+            ));
+        }
+        Ok(Self {
+            prefix: query.get("prefix").unwrap_or("").to_owned(),
+            delimiter: query.filled("delimiter").map(str::to_owned),
+            key_marker,
+            version_id_marker,
+            max_keys: page_size(&target, "max-keys")?,
+            url_encoded: url_encoded(&target)?,
+            bucket: target.bucket,
+        })
+    }
+}
+
 /// Lists the parts of an upload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListParts {

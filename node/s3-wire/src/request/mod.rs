@@ -15,20 +15,30 @@ mod name;
 mod object;
 mod refused;
 mod route;
+mod settings;
+mod upload;
 
 pub(crate) use address::bucket_of_host;
 pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
 pub use body::{MAX_OBJECT_PART_LEN, RequestBody};
 pub use copy::{CopyObject, CopySource, UploadPartCopy};
-pub use list::{ListBuckets, ListMultipartUploads, ListObjects, ListObjectsV2, ListParts};
+pub use list::{
+    ListBuckets, ListMultipartUploads, ListObjectVersions, ListObjects, ListObjectsV2, ListParts,
+};
 pub use multipart::{AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, UploadPart};
 pub use name::OperationName;
-pub use object::{CreateBucket, DeleteObject, DeleteObjects, GetObject, PutObject};
+pub use object::{CreateBucket, DeleteObject, DeleteObjects, GetObject, GetObjectAttributes, PutObject};
 pub use route::{Route, route};
+pub use settings::{
+    Access, BucketSetting, BucketSettingRequest, ObjectSetting, ObjectSettingRequest, PutBucketSetting,
+    PutObjectSetting,
+};
+pub use upload::UploadSettings;
 
 use crate::error::{ErrorCode, S3Error};
 use crate::head::RequestHead;
+use crate::request::settings::{SettingOperation, setting_of};
 use crate::uri::Query;
 
 /// A request, understood.
@@ -54,14 +64,19 @@ pub enum Operation {
     DeleteBucket {
         bucket: String,
     },
-    GetBucketLocation {
-        bucket: String,
-    },
+    GetBucketSetting(BucketSettingRequest),
+    PutBucketSetting(PutBucketSetting),
+    DeleteBucketSetting(BucketSettingRequest),
     ListObjects(ListObjects),
     ListObjectsV2(ListObjectsV2),
+    ListObjectVersions(ListObjectVersions),
     PutObject(PutObject),
     GetObject(GetObject),
     HeadObject(GetObject),
+    GetObjectAttributes(GetObjectAttributes),
+    GetObjectSetting(ObjectSettingRequest),
+    PutObjectSetting(PutObjectSetting),
+    DeleteObjectSetting(ObjectSettingRequest),
     DeleteObject(DeleteObject),
     DeleteObjects(DeleteObjects),
     CopyObject(CopyObject),
@@ -95,7 +110,7 @@ impl Route {
         let query = Query::parse(head.query())?;
         let merged = hoisted::with_hoisted(head, &query)?;
         let head = &RequestHead { headers: merged.as_ref().unwrap_or(head.headers), ..*head };
-        refused::refuse_what_we_would_ignore(head, &query)?;
+        refused::refuse_what_we_would_ignore(head)?;
         let expected_bucket_owner = head.header("x-amz-expected-bucket-owner")?.map(str::to_owned);
         let bucket = self.bucket.unwrap_or_default();
         let key = self.key.unwrap_or_default();
@@ -105,9 +120,14 @@ impl Route {
             OperationName::CreateBucket => Operation::CreateBucket(CreateBucket::parse(target)?),
             OperationName::HeadBucket => Operation::HeadBucket { bucket: target.bucket },
             OperationName::DeleteBucket => Operation::DeleteBucket { bucket: target.bucket },
-            OperationName::GetBucketLocation => Operation::GetBucketLocation { bucket: target.bucket },
             OperationName::ListObjects => Operation::ListObjects(ListObjects::parse(target)?),
             OperationName::ListObjectsV2 => Operation::ListObjectsV2(ListObjectsV2::parse(target)?),
+            OperationName::ListObjectVersions => {
+                Operation::ListObjectVersions(ListObjectVersions::parse(target)?)
+            }
+            OperationName::GetObjectAttributes => {
+                Operation::GetObjectAttributes(GetObjectAttributes::parse(target)?)
+            }
             OperationName::PutObject => Operation::PutObject(PutObject::parse(target)?),
             OperationName::GetObject => Operation::GetObject(GetObject::parse(target)?),
             OperationName::HeadObject => Operation::HeadObject(GetObject::parse(target)?),
@@ -129,10 +149,38 @@ impl Route {
             OperationName::ListMultipartUploads => {
                 Operation::ListMultipartUploads(ListMultipartUploads::parse(target)?)
             }
-            _ => Operation::Unsupported,
+            name => match setting_of(name) {
+                Some(setting) => parse_setting(setting, target)?,
+                None => Operation::Unsupported,
+            },
         };
         Ok(Request { name, expected_bucket_owner, operation })
     }
+}
+
+fn parse_setting(operation: SettingOperation, target: Target<'_>) -> Result<Operation, S3Error> {
+    Ok(match operation {
+        SettingOperation::Bucket(setting, Access::Put) => {
+            Operation::PutBucketSetting(PutBucketSetting::parse(target, setting)?)
+        }
+        SettingOperation::Bucket(setting, access) => {
+            let of = BucketSettingRequest { bucket: target.bucket, setting };
+            match access {
+                Access::Delete => Operation::DeleteBucketSetting(of),
+                _ => Operation::GetBucketSetting(of),
+            }
+        }
+        SettingOperation::Object(setting, Access::Put) => {
+            Operation::PutObjectSetting(PutObjectSetting::parse(target, setting)?)
+        }
+        SettingOperation::Object(setting, access) => {
+            let of = ObjectSettingRequest::parse(target, setting)?;
+            match access {
+                Access::Delete => Operation::DeleteObjectSetting(of),
+                _ => Operation::GetObjectSetting(of),
+            }
+        }
+    })
 }
 
 /// What the parsers of parameters read from. Bucket and key are empty where there is none.
@@ -144,6 +192,24 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// The `versionId` of the query.
+    fn version(&self) -> Result<Option<String>, S3Error> {
+        match self.query.get("versionId") {
+            Some("") => Err(S3Error::invalid_argument(
+                "Version id cannot be the empty string",
+                "versionId",
+                "",
+            )),
+            version => Ok(version.map(str::to_owned)),
+        }
+    }
+
+    /// Whether a retention of mode governance is to be bypassed.
+    fn bypass_governance(&self) -> Result<bool, S3Error> {
+        let value = self.head.header("x-amz-bypass-governance-retention")?;
+        Ok(value.is_some_and(|value| value.eq_ignore_ascii_case("true")))
+    }
+
     /// The `uploadId` of the query.
     fn upload_id(&self) -> Result<String, S3Error> {
         match self.query.filled("uploadId") {

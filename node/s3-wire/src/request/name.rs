@@ -29,38 +29,38 @@ macro_rules! operations {
 
 operations! {
     served:
-        AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload
-        DeleteBucket DeleteObject DeleteObjects GetBucketLocation GetObject HeadBucket HeadObject
-        ListBuckets ListMultipartUploads ListObjects ListObjectsV2 ListParts PutObject UploadPart
-        UploadPartCopy ;
-    known:
-        CorsPreflight CreateBucketMetadataConfiguration CreateBucketMetadataTableConfiguration
-        CreateSession DeleteBucketAnalyticsConfiguration DeleteBucketCors DeleteBucketEncryption
-        DeleteBucketIntelligentTieringConfiguration DeleteBucketInventoryConfiguration
-        DeleteBucketLifecycle DeleteBucketMetadataConfiguration
-        DeleteBucketMetadataTableConfiguration DeleteBucketMetricsConfiguration
-        DeleteBucketOwnershipControls DeleteBucketPolicy DeleteBucketReplication
-        DeleteBucketTagging DeleteBucketWebsite DeleteObjectTagging DeletePublicAccessBlock
-        GetBucketAbac GetBucketAccelerateConfiguration GetBucketAcl
-        GetBucketAnalyticsConfiguration GetBucketCors GetBucketEncryption
-        GetBucketIntelligentTieringConfiguration GetBucketInventoryConfiguration
-        GetBucketLifecycleConfiguration GetBucketLogging GetBucketMetadataConfiguration
-        GetBucketMetadataTableConfiguration GetBucketMetricsConfiguration
+        AbortMultipartUpload CompleteMultipartUpload CopyObject CorsPreflight CreateBucket
+        CreateMultipartUpload DeleteBucket DeleteBucketCors DeleteBucketEncryption
+        DeleteBucketLifecycle DeleteBucketOwnershipControls DeleteBucketPolicy
+        DeleteBucketTagging DeleteBucketWebsite DeleteObject DeleteObjectTagging
+        DeleteObjects DeletePublicAccessBlock GetBucketAcl GetBucketCors GetBucketEncryption
+        GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging
         GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy
-        GetBucketPolicyStatus GetBucketReplication GetBucketRequestPayment GetBucketTagging
-        GetBucketVersioning GetBucketWebsite GetObjectAcl GetObjectAttributes GetObjectLegalHold
-        GetObjectLockConfiguration GetObjectRetention GetObjectTagging GetObjectTorrent
-        GetPublicAccessBlock ListBucketAnalyticsConfigurations
-        ListBucketIntelligentTieringConfigurations ListBucketInventoryConfigurations
-        ListBucketMetricsConfigurations ListObjectVersions PostObject PutBucketAbac
-        PutBucketAccelerateConfiguration PutBucketAcl PutBucketAnalyticsConfiguration PutBucketCors
-        PutBucketEncryption PutBucketIntelligentTieringConfiguration
-        PutBucketInventoryConfiguration PutBucketLifecycleConfiguration PutBucketLogging
-        PutBucketMetricsConfiguration PutBucketNotificationConfiguration
-        PutBucketOwnershipControls PutBucketPolicy PutBucketReplication PutBucketRequestPayment
-        PutBucketTagging PutBucketVersioning PutBucketWebsite PutObjectAcl PutObjectLegalHold
-        PutObjectLockConfiguration PutObjectRetention PutObjectTagging PutPublicAccessBlock
-        RenameObject RestoreObject SelectObjectContent
-        UpdateBucketMetadataInventoryTableConfiguration
+        GetBucketPolicyStatus GetBucketRequestPayment GetBucketTagging GetBucketVersioning
+        GetBucketWebsite GetObject GetObjectAcl GetObjectAttributes GetObjectLegalHold
+        GetObjectLockConfiguration GetObjectRetention GetObjectTagging GetPublicAccessBlock
+        HeadBucket HeadObject ListBuckets ListMultipartUploads ListObjectVersions
+        ListObjects ListObjectsV2 ListParts PostObject PutBucketAcl PutBucketCors
+        PutBucketEncryption PutBucketLifecycleConfiguration PutBucketLogging
+        PutBucketNotificationConfiguration PutBucketOwnershipControls PutBucketPolicy
+        PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite
+        PutObject PutObjectAcl PutObjectLegalHold PutObjectLockConfiguration
+        PutObjectRetention PutObjectTagging PutPublicAccessBlock UploadPart UploadPartCopy ;
+    known:
+        CreateBucketMetadataConfiguration CreateBucketMetadataTableConfiguration
+        CreateSession DeleteBucketAnalyticsConfiguration
+        DeleteBucketIntelligentTieringConfiguration DeleteBucketInventoryConfiguration
+        DeleteBucketMetadataConfiguration DeleteBucketMetadataTableConfiguration
+        DeleteBucketMetricsConfiguration DeleteBucketReplication GetBucketAbac
+        GetBucketAccelerateConfiguration GetBucketAnalyticsConfiguration
+        GetBucketIntelligentTieringConfiguration GetBucketInventoryConfiguration
+        GetBucketMetadataConfiguration GetBucketMetadataTableConfiguration
+        GetBucketMetricsConfiguration GetBucketReplication GetObjectTorrent
+        ListBucketAnalyticsConfigurations ListBucketIntelligentTieringConfigurations
+        ListBucketInventoryConfigurations ListBucketMetricsConfigurations PutBucketAbac
+        PutBucketAccelerateConfiguration PutBucketAnalyticsConfiguration
+        PutBucketIntelligentTieringConfiguration PutBucketInventoryConfiguration
+        PutBucketMetricsConfiguration PutBucketReplication RenameObject RestoreObject
+        SelectObjectContent UpdateBucketMetadataInventoryTableConfiguration
         UpdateBucketMetadataJournalTableConfiguration UpdateObjectEncryption
 }

@@ -22,7 +22,7 @@ impl CreateBucket {
     pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
         let checksum = BodyChecksum::from_head(target.head)?;
         let body = RequestBody::of_document(&target, checksum, MAX_BUCKET_CONFIGURATION_LEN)?;
-        Ok(Self { body, bucket: target.bucket })
+        Ok(Self { body, bypass_governance: target.bypass_governance()?, bucket: target.bucket })
     }
 }
 
@@ -60,6 +60,8 @@ pub struct GetObject {
     pub bucket: String,
     /// The key.
     pub key: String,
+    /// The version, if the client names one.
+    pub version: Option<String>,
     /// The ranges asked for; see [`crate::range::resolve`].
     pub range: Option<Vec<RangeSpec>>,
     /// The one part asked for; never together with `range`.
@@ -94,6 +96,7 @@ impl GetObject {
             conditions: ReadConditions::from_head(head, "")?,
             checksum_mode: mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
             overrides: overrides(&target)?,
+            version: target.version()?,
             bucket: target.bucket,
             key: target.key,
         })
@@ -126,6 +129,10 @@ pub struct DeleteObject {
     pub bucket: String,
     /// The key.
     pub key: String,
+    /// The version, if the client names one.
+    pub version: Option<String>,
+    /// Whether a retention of mode governance is to be bypassed.
+    pub bypass_governance: bool,
     /// The condition to decide with the delete.
     pub condition: WriteCondition,
 }
@@ -136,7 +143,13 @@ impl DeleteObject {
         if condition == WriteCondition::Absent {
             return Err(S3Error::header_not_implemented("If-None-Match"));
         }
-        Ok(Self { condition, bucket: target.bucket, key: target.key })
+        Ok(Self {
+            condition,
+            version: target.version()?,
+            bypass_governance: target.bypass_governance()?,
+            bucket: target.bucket,
+            key: target.key,
+        })
     }
 }
 
@@ -145,6 +158,8 @@ impl DeleteObject {
 pub struct DeleteObjects {
     /// The bucket.
     pub bucket: String,
+    /// Whether retentions of mode governance are to be bypassed.
+    pub bypass_governance: bool,
     /// The body, which has an MD5 or a checksum.
     pub body: RequestBody,
 }
@@ -159,6 +174,6 @@ impl DeleteObjects {
                 "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
             ));
         }
-        Ok(Self { body, bucket: target.bucket })
+        Ok(Self { body, bypass_governance: target.bypass_governance()?, bucket: target.bucket })
     }
 }

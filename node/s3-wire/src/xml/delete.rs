@@ -24,14 +24,16 @@ pub struct DeleteRequest {
 pub struct DeleteKey {
     /// Its key, never empty.
     pub key: String,
+    /// The version to delete, if one is named.
+    pub version: Option<String>,
     /// The tag it must have, without quotes; `*` for any.
     pub etag: Option<String>,
 }
 
 /// Reads the body of a `DeleteObjects`.
 ///
-/// `MalformedXML` for no key or more than 1,000; `NotImplemented` for versions and for conditions
-/// other than the tag.
+/// `MalformedXML` for no key or more than 1,000; `NotImplemented` for conditions other than the
+/// tag.
 pub fn parse_delete(body: &[u8]) -> Result<DeleteRequest, S3Error> {
     let root = parse(body, MAX_DELETE_LEN, "Delete")?;
     let mut request = DeleteRequest { quiet: false, keys: Vec::new() };
@@ -48,20 +50,22 @@ pub fn parse_delete(body: &[u8]) -> Result<DeleteRequest, S3Error> {
 fn parse_object(element: &Element) -> Result<DeleteKey, S3Error> {
     let mut key = None;
     let mut etag = None;
+    let mut version = None;
     for child in &element.children {
         let text = child.leaf()?;
         match child.name.as_str() {
             "Key" if key.is_none() => key = Some(text.to_owned()),
             "ETag" if etag.is_none() => etag = Some(strip_etag(text).to_owned()),
-            "VersionId" if matches!(text.trim(), "" | "null") => {}
-            "VersionId" | "LastModifiedTime" | "Size" => {
+            "VersionId" if version.is_none() => version = Some(text.trim().to_owned()),
+            "LastModifiedTime" | "Size" => {
                 return Err(S3Error::new(ErrorCode::NotImplemented).field("Element", child.name.clone()));
             }
             _ => return Err(malformed()),
         }
     }
     let key = key.filter(|key| !key.is_empty()).ok_or_else(malformed)?;
-    Ok(DeleteKey { key, etag })
+    let version = version.filter(|version| !version.is_empty());
+    Ok(DeleteKey { key, version, etag })
 }
 
 fn parse_bool(text: &str) -> Result<bool, S3Error> {
@@ -77,6 +81,10 @@ fn parse_bool(text: &str) -> Result<bool, S3Error> {
 pub struct DeletedKey {
     /// Its key.
     pub key: String,
+    /// The version that the request named.
+    pub version: Option<String>,
+    /// The delete marker that was made or deleted.
+    pub marker: Option<String>,
     /// Why it was not deleted, if it was not.
     pub error: Option<S3Error>,
 }
@@ -91,11 +99,17 @@ pub fn delete_result(keys: &[DeletedKey], quiet: bool) -> String {
             None => {
                 xml.open("Deleted");
                 xml.text("Key", &deleted.key);
+                xml.optional("VersionId", deleted.version.as_deref());
+                if let Some(marker) = &deleted.marker {
+                    xml.flag("DeleteMarker", true);
+                    xml.text("DeleteMarkerVersionId", marker);
+                }
                 xml.close("Deleted");
             }
             Some(error) => {
                 xml.open("Error");
                 xml.text("Key", &deleted.key);
+                xml.optional("VersionId", deleted.version.as_deref());
                 xml.text("Code", error.code.as_str());
                 xml.text("Message", &error.message);
                 xml.close("Error");
