@@ -21,6 +21,7 @@ pub mod auth;
 pub mod checksum;
 pub mod chunked;
 pub mod conditions;
+pub mod config;
 pub mod error;
 mod head;
 pub mod range;
