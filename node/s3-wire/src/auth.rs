@@ -11,7 +11,7 @@ use crate::{sigv2, sigv4};
 pub enum Claim {
     /// Signature Version 4, in the header or presigned.
     V4(Box<sigv4::Claim>),
-    /// A presigned URL of Signature Version 2.
+    /// Signature Version 2, in the header or presigned.
     V2(sigv2::Claim),
 }
 
@@ -38,11 +38,14 @@ impl Claim {
         expected: Expected<'_>,
         domains: &[String],
     ) -> Result<Option<Self>, S3Error> {
-        // A claim beside another is refused there.
+        let query = Query::parse(head.query())?;
+        let authorization = sigv4::authorization(head, &query)?.map(|value| value.to_str().unwrap_or(""));
+        if let Some(text) = authorization.and_then(sigv2::Claim::in_header) {
+            return sigv2::Claim::from_header(head, text, &query, domains).map(|claim| Some(Self::V2(claim)));
+        }
         if let Some(claim) = sigv4::Claim::parse(head, expected)? {
             return Ok(Some(Self::V4(Box::new(claim))));
         }
-        let query = Query::parse(head.query())?;
         if sigv2::Claim::is_in(&query) {
             return sigv2::Claim::parse(head, &query, domains).map(|claim| Some(Self::V2(claim)));
         }

@@ -1,5 +1,7 @@
 //! A claim of identity: read from the head of a request, then verified.
 
+use http::HeaderValue;
+
 use crate::error::{ErrorCode, S3Error};
 use crate::head::RequestHead;
 use crate::sigv4::canonical::{canonical_request, string_to_sign};
@@ -49,23 +51,10 @@ impl Claim {
     /// Fails with the error of AWS for a claim that is malformed, made for another region or
     /// service, or that leaves `host` or an `x-amz-*` header unsigned.
     pub fn parse(head: &RequestHead<'_>, expected: Expected<'_>) -> Result<Option<Self>, S3Error> {
-        let mut authorizations = head.headers.get_all(http::header::AUTHORIZATION).iter();
-        let header = authorizations.next();
         let query = Query::parse(head.query())?;
-        let in_query =
-            ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| query.has(name));
-        let old_query = query.has("Signature") && query.has("AWSAccessKeyId");
-        match header {
-            Some(_) if in_query || old_query || authorizations.next().is_some() => {
-                Err(S3Error::with_message(
-                    ErrorCode::InvalidArgument,
-                    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
-                     Signature query string parameter or the Authorization header should be specified",
-                )
-                .field("ArgumentName", "Authorization"))
-            }
+        match authorization(head, &query)? {
             Some(value) => Self::from_header(head, value.to_str().unwrap_or(""), expected).map(Some),
-            None if in_query => Self::from_query(head, &query, expected).map(Some),
+            None if is_presigned(&query) => Self::from_query(head, &query, expected).map(Some),
             None => Ok(None),
         }
     }
@@ -229,12 +218,7 @@ impl Claim {
 
     fn check_time(&self, now_ms: u64) -> Result<(), S3Error> {
         match self.place {
-            Place::Header if now_ms.abs_diff(self.signed_at_ms) > MAX_SKEW_MS => {
-                Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
-                    .field("RequestTime", self.amz_date.clone())
-                    .field("ServerTime", iso8601(now_ms))
-                    .field("MaxAllowedSkewMilliseconds", MAX_SKEW_MS.to_string()))
-            }
+            Place::Header => check_skew(self.signed_at_ms, now_ms),
             Place::Query if self.signed_at_ms > now_ms.saturating_add(MAX_SKEW_MS) => {
                 Err(S3Error::with_message(ErrorCode::AccessDenied, "Request is not yet valid")
                     .field("ServerTime", iso8601(now_ms)))
@@ -245,7 +229,7 @@ impl Claim {
                     .field("Expires", iso8601(self.signed_at_ms.saturating_add(self.expires_s * 1_000)))
                     .field("ServerTime", iso8601(now_ms)))
             }
-            _ => Ok(()),
+            Place::Query => Ok(()),
         }
     }
 
@@ -259,6 +243,30 @@ impl Claim {
     }
 }
 
+/// The `Authorization` header, if there is one. It must be the only claim of the request, in any
+/// version: `InvalidArgument` otherwise.
+pub(crate) fn authorization<'a>(
+    head: &RequestHead<'a>,
+    query: &Query,
+) -> Result<Option<&'a HeaderValue>, S3Error> {
+    let mut values = head.headers.get_all(http::header::AUTHORIZATION).iter();
+    let first = values.next();
+    let in_query = is_presigned(query) || (query.has("Signature") && query.has("AWSAccessKeyId"));
+    if first.is_some() && (in_query || values.next().is_some()) {
+        return Err(S3Error::with_message(
+            ErrorCode::InvalidArgument,
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
+             Signature query string parameter or the Authorization header should be specified",
+        )
+        .field("ArgumentName", "Authorization"));
+    }
+    Ok(first)
+}
+
+fn is_presigned(query: &Query) -> bool {
+    ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| query.has(name))
+}
+
 fn old_mechanism() -> S3Error {
     S3Error::with_message(
         ErrorCode::InvalidRequest,
@@ -266,8 +274,8 @@ fn old_mechanism() -> S3Error {
     )
 }
 
-/// When the request says it was signed, and the header that says so.
-fn header_date(head: &RequestHead<'_>) -> Result<(u64, &'static str), S3Error> {
+/// When the request says it was signed, and the header that says so: `x-amz-date` before `Date`.
+pub(crate) fn header_date(head: &RequestHead<'_>) -> Result<(u64, &'static str), S3Error> {
     let (text, name) = match head.header("x-amz-date")? {
         Some(text) => (Some(text), "x-amz-date"),
         None => (head.header("date")?, "date"),
@@ -280,6 +288,17 @@ fn header_date(head: &RequestHead<'_>) -> Result<(u64, &'static str), S3Error> {
                 "AWS authentication requires a valid Date or x-amz-date header",
             )
         })
+}
+
+/// `RequestTimeTooSkewed` if the clock of the client is too far off.
+pub(crate) fn check_skew(signed_at_ms: u64, now_ms: u64) -> Result<(), S3Error> {
+    if now_ms.abs_diff(signed_at_ms) <= MAX_SKEW_MS {
+        return Ok(());
+    }
+    Err(S3Error::new(ErrorCode::RequestTimeTooSkewed)
+        .field("RequestTime", amz_date(signed_at_ms))
+        .field("ServerTime", iso8601(now_ms))
+        .field("MaxAllowedSkewMilliseconds", MAX_SKEW_MS.to_string()))
 }
 
 #[cfg(test)]

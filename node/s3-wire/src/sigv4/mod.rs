@@ -13,13 +13,15 @@ mod payload;
 mod sign;
 
 pub use claim::{Claim, Verified};
+pub(crate) use claim::{authorization, check_skew, header_date};
+pub(crate) use credential::{Place, parse_credential};
 pub(crate) use key::parse_digest;
 pub use key::{ChunkSigner, Scope, SigningKey};
 pub use payload::PayloadMode;
 pub use sign::{Credentials, SignError, presign, sign};
 
 /// The one algorithm there is.
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far the clock of a client may be off.
 const MAX_SKEW_MS: u64 = 15 * 60 * 1_000;
 /// The longest life of a presigned URL.

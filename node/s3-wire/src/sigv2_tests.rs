@@ -1,0 +1,223 @@
+//! Claims of Signature Version 2 against the examples of the AWS documentation, and their faults.
+
+use super::*;
+use http::Request;
+use proptest::prelude::*;
+
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const NOW_MS: u64 = 1_175_139_000_000;
+
+/// The example of the developer guide.
+const EXAMPLE: &str = "/photos/puppy.jpg?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE\
+    &Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620";
+const EXAMPLE_HOST: &str = "johnsmith.s3.us-west-1.amazonaws.com";
+
+fn check(request: &Request<()>, now_ms: u64) -> Result<Verified, S3Error> {
+    let head = RequestHead::from(request);
+    let domains = ["s3.us-west-1.amazonaws.com".to_owned()];
+    Claim::parse(&head, &Query::parse(head.query())?, &domains)?.verify(SECRET, now_ms)
+}
+
+fn get(uri: &str) -> Request<()> {
+    Request::builder().uri(uri).header("host", EXAMPLE_HOST).body(()).unwrap()
+}
+
+fn code(request: &Request<()>, now_ms: u64) -> ErrorCode {
+    check(request, now_ms).expect_err("refused").code
+}
+
+#[test]
+fn the_example_of_the_documentation_verifies() {
+    let verified = check(&get(EXAMPLE), NOW_MS).unwrap();
+    assert_eq!(verified.access_key, "AKIAIOSFODNN7EXAMPLE");
+    assert_eq!(verified.payload, PayloadMode::Unsigned);
+    assert!(verified.chunk_signer.is_none());
+}
+
+#[test]
+fn a_url_is_good_until_it_expires_and_for_nothing_else() {
+    assert!(check(&get(EXAMPLE), 1_175_139_620_000).is_ok());
+    assert_eq!(code(&get(EXAMPLE), 1_175_139_620_001), ErrorCode::AccessDenied);
+    for other in [
+        EXAMPLE.replace("puppy", "kitty"),
+        EXAMPLE.replace("1175139620", "1175139621"),
+        format!("{EXAMPLE}&versionId=1"),
+        format!("{EXAMPLE}&acl"),
+        format!("{EXAMPLE}&x-amz-meta-a=b"),
+        format!("{EXAMPLE}&content-type=text/html"),
+        EXAMPLE.replace("NpgC", "npgC"),
+        EXAMPLE.replace("NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D", "x"),
+    ] {
+        assert_eq!(code(&get(&other), NOW_MS), ErrorCode::SignatureDoesNotMatch, "{other}");
+    }
+    let mut put = get(EXAMPLE);
+    *put.method_mut() = http::Method::PUT;
+    assert_eq!(code(&put, NOW_MS), ErrorCode::SignatureDoesNotMatch);
+    let mut typed = get(EXAMPLE);
+    typed.headers_mut().insert("x-amz-meta-a", http::HeaderValue::from_static("b"));
+    assert_eq!(code(&typed, NOW_MS), ErrorCode::SignatureDoesNotMatch);
+}
+
+#[test]
+fn what_the_url_does_not_cover_may_be_added() {
+    assert!(check(&get(&format!("{EXAMPLE}&x-id=GetObject")), NOW_MS).is_ok());
+}
+
+#[test]
+fn half_a_claim_is_refused() {
+    for part in ["Signature=a", "AWSAccessKeyId=a", "AWSAccessKeyId=a&Signature=b", "Expires="] {
+        assert_eq!(code(&get(&format!("/k?{part}")), NOW_MS), ErrorCode::AccessDenied);
+    }
+    let soon = "/k?AWSAccessKeyId=a&Signature=b&Expires=soon";
+    assert_eq!(code(&get(soon), NOW_MS), ErrorCode::AccessDenied);
+}
+
+#[test]
+fn covered_parameters_and_headers_are_sorted_and_joined() {
+    let request = Request::builder()
+        .method("PUT")
+        .uri("/b/k%20k?uploadId=u%2Fu&partNumber=2&x-amz-meta-z=q&other=1&acl")
+        .header("host", "h")
+        .header("content-type", "text/plain")
+        .header("x-amz-meta-b", " one ")
+        .header("x-amz-meta-b", "two")
+        .header("x-amz-acl", "private")
+        .body(())
+        .unwrap();
+    let head = RequestHead::from(&request);
+    let query = Query::parse(head.query()).unwrap();
+    assert_eq!(
+        string_to_sign(&head, &query, &Place::Query { expires: "7" }, &[]).unwrap(),
+        "PUT\n\ntext/plain\n7\nx-amz-acl:private\nx-amz-meta-b:one,two\nx-amz-meta-z:q\n\
+         /b/k%20k?acl&partNumber=2&uploadId=u/u"
+    );
+}
+
+fn check_header(request: &Request<()>, now_ms: u64) -> Result<Verified, S3Error> {
+    let head = RequestHead::from(request);
+    let domains = ["s3.amazonaws.com".to_owned()];
+    let expected = crate::sigv4::Expected { region: "us-east-1", service: "s3" };
+    crate::auth::Claim::parse(&head, expected, &domains)?.expect("a claim").verify(SECRET, now_ms)
+}
+
+/// A request whose signature a client or the developer guide made.
+fn signed(method: &str, uri: &str, host: &str, signature: &str) -> http::request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(uri)
+        .header("host", host)
+        .header("date", "Tue, 27 Mar 2007 19:36:42 +0000")
+        .header("authorization", format!("AWS AKIAIOSFODNN7EXAMPLE:{signature}"))
+}
+
+const SIGNED_AT_MS: u64 = 1_175_024_202_000;
+
+/// The first example of the developer guide.
+fn signed_get(uri: &str) -> http::request::Builder {
+    signed("GET", uri, "johnsmith.s3.amazonaws.com", "bWq2s1WEIj+Ydj0vQ697zp+IXMU=")
+}
+
+#[test]
+fn signed_headers_verify() {
+    let get = signed_get("/photos/puppy.jpg").body(()).unwrap();
+    let part = signed(
+        "PUT",
+        "/b/k%20k?uploadId=u%2Fu&partNumber=2&x-id=UploadPart",
+        "127.0.0.1:9000",
+        "ddOGK1IwwoYhjQSGK7YV7i63cXs=",
+    )
+    .header("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==")
+    .header("content-type", "text/plain")
+    .header("x-amz-meta-b", "one")
+    .header("x-amz-acl", "private")
+    .body(())
+    .unwrap();
+    let acl = signed("GET", "/b?acl", "127.0.0.1:9000", "ERLFwz3KELpVdusO+sDYFSfObkI=").body(()).unwrap();
+    for request in [get, part, acl] {
+        let verified = check_header(&request, SIGNED_AT_MS).unwrap();
+        assert_eq!(verified.access_key, "AKIAIOSFODNN7EXAMPLE");
+        assert_eq!(verified.payload, PayloadMode::Unsigned);
+        assert!(verified.chunk_signer.is_none());
+    }
+}
+
+#[test]
+fn a_signed_header_is_good_for_a_quarter_of_an_hour_and_for_nothing_else() {
+    let code = |request: &Request<()>, now_ms| check_header(request, now_ms).map(|_| ()).map_err(|e| e.code);
+    let get = signed_get("/photos/puppy.jpg").body(()).unwrap();
+    for (shift_ms, expected) in
+        [(0, Ok(())), (15 * 60_000, Ok(())), (15 * 60_000 + 1, Err(ErrorCode::RequestTimeTooSkewed))]
+    {
+        assert_eq!(code(&get, SIGNED_AT_MS + shift_ms), expected);
+        assert_eq!(code(&get, SIGNED_AT_MS - shift_ms), expected);
+    }
+    for other in ["/photos/kitty.jpg", "/photos/puppy.jpg?acl", "/photos/puppy.jpg?x-amz-acl=public-read"] {
+        let other = signed_get(other).body(()).unwrap();
+        assert_eq!(code(&other, SIGNED_AT_MS), Err(ErrorCode::SignatureDoesNotMatch));
+    }
+    for (name, value) in [("content-type", "text/html"), ("x-amz-meta-a", "b"), ("content-md5", "AA==")] {
+        let other = signed_get("/photos/puppy.jpg").header(name, value).body(()).unwrap();
+        assert_eq!(code(&other, SIGNED_AT_MS), Err(ErrorCode::SignatureDoesNotMatch), "{name}");
+    }
+    let head =
+        signed("HEAD", "/photos/puppy.jpg", "johnsmith.s3.amazonaws.com", "bWq2s1WEIj+Ydj0vQ697zp+IXMU=");
+    assert_eq!(code(&head.body(()).unwrap(), SIGNED_AT_MS), Err(ErrorCode::SignatureDoesNotMatch));
+}
+
+#[test]
+fn the_amz_date_is_the_one_that_counts() {
+    for (date, code) in [
+        ("Bad Date", ErrorCode::AccessDenied),
+        ("", ErrorCode::AccessDenied),
+        ("Tue, 07 Jul 1950 21:53:04 GMT", ErrorCode::AccessDenied),
+        ("Tue, 07 Jul 2010 21:53:04 GMT", ErrorCode::RequestTimeTooSkewed),
+        ("Tue, 07 Jul 9999 21:53:04 GMT", ErrorCode::RequestTimeTooSkewed),
+        // Now it is among the signed headers, and `Date` is not.
+        ("Tue, 27 Mar 2007 19:36:42 +0000", ErrorCode::SignatureDoesNotMatch),
+    ] {
+        let request = signed_get("/photos/puppy.jpg").header("x-amz-date", date).body(()).unwrap();
+        assert_eq!(check_header(&request, SIGNED_AT_MS).expect_err("refused").code, code, "{date}");
+    }
+    let mut undated = signed_get("/photos/puppy.jpg").body(()).unwrap();
+    undated.headers_mut().remove("date");
+    let error = check_header(&undated, SIGNED_AT_MS).expect_err("refused");
+    assert_eq!(error.code, ErrorCode::AccessDenied);
+    assert_eq!(error.message, "AWS authentication requires a valid Date or x-amz-date header");
+    let request = signed_get("/k").header("x-amz-date", "20070327T193642Z").body(()).unwrap();
+    let head = RequestHead::from(&request);
+    let claim = Claim::from_header(&head, "a:b", &Query::default(), &[]).unwrap();
+    assert_eq!(claim.to_sign, "GET\n\n\n\nx-amz-date:20070327T193642Z\n/k");
+}
+
+#[test]
+fn a_header_that_is_no_claim_is_refused() {
+    for value in ["AWS HAHAHA", "AWS", "AWS ", "AWS :b", "AWS a:", "AWS  "] {
+        let request = Request::builder().header("authorization", value).body(()).unwrap();
+        let error = check_header(&request, NOW_MS).expect_err("refused");
+        assert_eq!(error.code, ErrorCode::InvalidArgument, "{value}");
+        assert_eq!(error.message, "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature");
+    }
+    for uri in ["/k?Signature=a&AWSAccessKeyId=b", "/k?X-Amz-Signature=a"] {
+        let error = check_header(&signed_get(uri).body(()).unwrap(), SIGNED_AT_MS).expect_err("refused");
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+        assert!(error.message.starts_with("Only one auth mechanism allowed"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_headers_never_panic(claim in "AWS[ -~é]{0,20}", date in "[ -~]{0,30}", path in "/[!-~]{0,20}") {
+        let request = Request::builder().uri(path).header("authorization", claim).header("date", date);
+        if let Ok(request) = request.body(()) {
+            let expected = crate::sigv4::Expected { region: "us-east-1", service: "s3" };
+            crate::auth::Claim::parse(&RequestHead::from(&request), expected, &[]).ok();
+        }
+    }
+
+    #[test]
+    fn arbitrary_requests_never_panic(path in "/[ -~]*", value in "[ -~é]{0,9}") {
+        if let Ok(request) = Request::builder().uri(path).header("x-amz-a", value).body(()) {
+            check(&request, NOW_MS).ok();
+        }
+    }
+}
