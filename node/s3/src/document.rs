@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 use mucura_s3_wire::checksum::{ChecksumAlgorithm, ChecksumHasher};
 use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::{Body, BodyPlan, Digests};
+use mucura_store::{Body, BodyPlan, Digests, Md5Plan};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::call::Call;
@@ -55,7 +55,7 @@ pub(crate) fn digests(document: &[u8], plan: BodyPlan) -> Digests {
     let of = |algorithm| ChecksumHasher::checksum(algorithm, document);
     let sha256 = plan.sha256.then(|| of(ChecksumAlgorithm::Sha256));
     Digests {
-        md5: Md5::digest(document).into(),
+        md5: (plan.md5 == Md5Plan::Wanted).then(|| Md5::digest(document).into()),
         sha256: sha256.and_then(|sum| sum.as_bytes().try_into().ok()),
         checksum: plan
             .checksum

@@ -125,7 +125,7 @@ impl<'a> UploadBody<'a> {
             self.said.payload.check_body_sha256(sha256)?;
         }
         if let Some(md5) = self.said.md5 {
-            md5.check(&digests.md5)?;
+            md5.check(digests.md5.as_ref().ok_or(ErrorCode::InternalError)?)?;
         }
         let computed = digests.checksum.as_ref();
         if let Some(said) = &self.said.checksum {
@@ -168,6 +168,7 @@ impl Body for UploadBody<'_> {
         BodyPlan {
             sha256: matches!(self.said.payload, PayloadMode::Signed(_)),
             checksum: self.said.checksum.map(|said| kept_algorithm(said.algorithm)).or(self.wanted),
+            ..BodyPlan::default()
         }
     }
 

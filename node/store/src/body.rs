@@ -10,9 +10,21 @@ use crate::digest::Digests;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyFailed;
 
-/// Which digests of a body are wanted besides its MD5.
+/// Whether the MD5 of a body is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Md5Plan {
+    /// It is: the entity tag.
+    #[default]
+    Wanted,
+    /// The entity tag is that of other bytes, known to the one who feeds these.
+    Unwanted,
+}
+
+/// Which digests of a body are wanted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BodyPlan {
+    /// MD5.
+    pub md5: Md5Plan,
     /// SHA-256, of a body whose hash was signed.
     pub sha256: bool,
     /// The client's checksum.

@@ -6,22 +6,33 @@ use mucura_runtime::{Blocking, BlockingError};
 use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::body::BodyPlan;
+use crate::body::{BodyPlan, Md5Plan};
+use crate::error::StoreError;
 
 /// What was computed over a whole body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digests {
-    /// MD5: the entity tag.
-    pub md5: [u8; 16],
+    /// MD5, if it was asked for: the entity tag.
+    pub md5: Option<[u8; 16]>,
     /// SHA-256, if it was asked for.
     pub sha256: Option<[u8; 32]>,
     /// The client's checksum, if it was asked for; numbers big-endian.
     pub checksum: Option<(ChecksumAlgorithm, Bytes)>,
 }
 
+impl Digests {
+    /// The MD5 of a body whose entity tag it is.
+    ///
+    /// # Errors
+    /// `Internal`: it was not asked for.
+    pub(crate) fn entity_tag(&self) -> Result<[u8; 16], StoreError> {
+        self.md5.ok_or_else(|| StoreError::internal("a body was stored without its MD5"))
+    }
+}
+
 /// The digests of a body under way.
 pub(crate) struct Hashing {
-    md5: Md5,
+    md5: Option<Md5>,
     sha256: Option<Sha256>,
     checksum: Option<(ChecksumAlgorithm, Hasher)>,
 }
@@ -44,11 +55,14 @@ impl Hashing {
             };
             (algorithm, hasher)
         });
-        Self { md5: Md5::new(), sha256: plan.sha256.then(Sha256::new), checksum }
+        let md5 = (plan.md5 == Md5Plan::Wanted).then(Md5::new);
+        Self { md5, sha256: plan.sha256.then(Sha256::new), checksum }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(bytes);
         }
@@ -58,6 +72,11 @@ impl Hashing {
             Some((_, Hasher::Sha256(sha256))) => sha256.update(bytes),
             None => {}
         }
+    }
+
+    /// Whether nothing was asked for.
+    fn is_idle(&self) -> bool {
+        self.md5.is_none() && self.sha256.is_none() && self.checksum.is_none()
     }
 
     pub(crate) fn finish(self) -> Digests {
@@ -70,7 +89,7 @@ impl Hashing {
             (algorithm, value)
         });
         Digests {
-            md5: self.md5.finalize().into(),
+            md5: self.md5.map(|m| m.finalize().into()),
             sha256: self.sha256.map(|s| s.finalize().into()),
             checksum,
         }
@@ -99,6 +118,10 @@ impl HashLane {
     /// Waits for the piece before, and starts on this one.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), BlockingError> {
         let mut hashing = self.settle().await?;
+        if hashing.is_idle() {
+            self.state = State::Idle(hashing);
+            return Ok(());
+        }
         let blocking = self.blocking.clone();
         self.state = State::Working(tokio::spawn(async move {
             blocking
@@ -139,15 +162,23 @@ mod tests {
         ];
         for (algorithm, value) in want {
             for cut in 0..9 {
-                let plan = BodyPlan { sha256: true, checksum: Some(algorithm) };
+                let plan = BodyPlan { sha256: true, checksum: Some(algorithm), ..BodyPlan::default() };
                 let mut lane = HashLane::new(plan, Blocking::threads(1));
                 lane.push(Bytes::from_static(&b"123456789"[..cut])).await.unwrap();
                 lane.push(Bytes::from_static(&b"123456789"[cut..])).await.unwrap();
                 let digests = lane.finish().await.unwrap();
-                assert_eq!(hex::encode(digests.md5), "25f9e794323b453885f5181f1b624d0b");
+                assert_eq!(hex::encode(digests.md5.unwrap()), "25f9e794323b453885f5181f1b624d0b");
                 assert_eq!(hex::encode(digests.sha256.unwrap()), want[4].1);
                 assert_eq!(hex::encode(digests.checksum.unwrap().1), value);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_asked_for_is_not_there() {
+        let plan = BodyPlan { md5: Md5Plan::Unwanted, ..BodyPlan::default() };
+        let mut lane = HashLane::new(plan, Blocking::threads(1));
+        lane.push(Bytes::from_static(b"123456789")).await.unwrap();
+        assert_eq!(lane.finish().await.unwrap(), Digests { md5: None, sha256: None, checksum: None });
     }
 }

@@ -112,7 +112,7 @@ impl Store {
         let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
         let stored = inner.write_body(body, request.size, label, deadline).await?;
         let checksum = body.check(&stored.digests)?;
-        let etag = ETag { md5: stored.digests.md5, parts: None };
+        let etag = ETag { md5: stored.digests.entity_tag()?, parts: None };
         let command = |body: Written| {
             Command::PutObject(PutObject {
                 bucket: request.bucket,
@@ -259,7 +259,7 @@ impl Body for CopySource {
     }
 
     fn plan(&self) -> BodyPlan {
-        BodyPlan { sha256: false, checksum: self.algorithm }
+        BodyPlan { checksum: self.algorithm, ..BodyPlan::default() }
     }
 
     fn check(&mut self, digests: &Digests) -> Result<Option<Checksum>, BodyFailed> {

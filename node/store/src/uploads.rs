@@ -101,7 +101,7 @@ impl Store {
         let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
         let stored = inner.write_body(body, request.size, label, deadline).await?;
         let checksum = body.check(&stored.digests)?;
-        let md5 = stored.digests.md5;
+        let md5 = stored.digests.entity_tag()?;
         let command = |body: Written| {
             Command::PutPart(PutPart {
                 bucket: request.bucket,

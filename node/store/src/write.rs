@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mucura_chunks::{ChunkLayout, ErasureCode, ShardHeader, ShardName};
@@ -20,6 +19,7 @@ use crate::gateway::Session;
 use crate::lane::Lane;
 use crate::rebuild::ChunkPlace;
 use crate::shards::ShardFault;
+use crate::source::Source;
 use crate::store::Inner;
 use crate::topology::{Target, Topology};
 
@@ -50,39 +50,6 @@ pub(crate) struct StoredBody {
     pub(crate) session: Option<Arc<Session>>,
 }
 
-/// Reads exactly a declared number of bytes from a body.
-struct Source<'a> {
-    body: &'a mut dyn Body,
-    piece: Bytes,
-    left: u64,
-}
-
-impl Source<'_> {
-    /// Fills `memory`.
-    async fn fill(&mut self, mut memory: &mut [u8]) -> Result<(), StoreError> {
-        while !memory.is_empty() {
-            if self.piece.is_empty() {
-                self.piece = self.body.next().await?.ok_or(BodyFailed)?;
-                self.left = self.left.checked_sub(self.piece.len() as u64).ok_or(BodyFailed)?;
-            }
-            let len = self.piece.len().min(memory.len());
-            self.piece.copy_to_slice(&mut memory[..len]);
-            memory = &mut memory[len..];
-        }
-        Ok(())
-    }
-
-    /// Sees the end: only there does the body know that it is whole.
-    async fn end(&mut self) -> Result<(), StoreError> {
-        while let Some(piece) = self.body.next().await? {
-            if !piece.is_empty() {
-                return Err(BodyFailed.into());
-            }
-        }
-        Ok(())
-    }
-}
-
 impl From<BodyFailed> for StoreError {
     fn from(BodyFailed: BodyFailed) -> Self {
         Self::Body
@@ -100,7 +67,7 @@ impl Inner {
         deadline: Instant,
     ) -> Result<StoredBody, StoreError> {
         let plan = body.plan();
-        let mut source = Source { body, piece: Bytes::new(), left: size };
+        let mut source = Source::new(body, size);
         if size <= INLINE_BYTES_MAX as u64 {
             let mut memory = vec![0; usize::try_from(size).unwrap_or(INLINE_BYTES_MAX)];
             source.fill(&mut memory).await?;
