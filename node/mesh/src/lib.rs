@@ -18,7 +18,7 @@
 //! - [`CallError::Unreachable`] and [`CallError::Busy`] mean that the request
 //!   was not carried out; [`CallError::Timeout`] and
 //!   [`CallError::PeerClosed`] that the outcome is unknown.
-//! - This crate alone names quinn, rustls and rcgen.
+//! - This crate alone names quinn.
 //!
 //! It must not know what a message means: methods are numbers and payloads are
 //! bytes. Nor does it read files: keys come and go as text.

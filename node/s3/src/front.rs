@@ -22,6 +22,7 @@ use crate::account::Account;
 use crate::answer::{Answer, set};
 use crate::call::Call;
 use crate::config::S3Config;
+use crate::connection::Connection;
 use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::request_id::RequestIds;
@@ -183,7 +184,7 @@ async fn answer(
         user: principal.user,
         verified,
         expected_owner: request.expected_bucket_owner,
-        url: url(&head),
+        url: url(&head, parts.extensions.get()),
     };
     perform(&call, request.operation, payload).await
 }
@@ -223,7 +224,8 @@ fn check_size(head: &RequestHead<'_>) -> Result<(), S3Error> {
     Ok(())
 }
 
-fn url(head: &RequestHead<'_>) -> String {
+fn url(head: &RequestHead<'_>, over: Option<&Connection>) -> String {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-    format!("http://{host}{}", head.uri.path())
+    let scheme = over.map_or("http", Connection::scheme);
+    format!("{scheme}://{host}{}", head.uri.path())
 }

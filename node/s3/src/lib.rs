@@ -30,6 +30,7 @@ mod checksums;
 mod complete;
 mod conditions;
 mod config;
+mod connection;
 mod copy;
 mod delete;
 mod document;
@@ -48,5 +49,6 @@ mod upload_body;
 mod uploads;
 
 pub use config::S3Config;
+pub use connection::Connection;
 pub use front::S3;
 pub use operations::operation_names;

@@ -125,6 +125,9 @@ pub struct Demo {
     /// Drives of each node, 1 to 16; 2 unless the directory holds a demo.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=16))]
     pub drives: Option<u16>,
+    /// Serve HTTPS, with certificates of an authority of the demo's own.
+    #[arg(long)]
+    pub tls: bool,
     /// Where data, keys and logs are kept.
     #[arg(long, default_value = ".demo")]
     pub dir: PathBuf,
@@ -171,7 +174,7 @@ mod tests {
     fn what_the_readme_says_is_understood() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
         parse("mucura demo").unwrap();
-        parse("mucura demo --nodes 3 --drives 2 --dir d --s3-port 9000 --access-key a --secret-key s --json")
+        parse("mucura demo --nodes 3 --drives 2 --dir d --s3-port 9000 --access-key a --secret-key s --json --tls")
             .unwrap();
         parse("mucura demo-node 2 start --dir d").unwrap();
         parse("mucura serve --print-example-config").unwrap();

@@ -11,6 +11,7 @@ use crate::cli::{Arguments, Command, Demo, DemoNode, Init, Join, JoinToken, Plac
 use crate::config::{CONFIG_BYTES_MAX, Environment, RootKey, Settings, example};
 use crate::demo::{self, DemoOptions};
 use crate::found::{NodePlan, found_site};
+use crate::tls::CertificateFiles;
 use crate::{join, serve};
 
 /// Threads for the blocking work of commands that are not a node.
@@ -45,6 +46,7 @@ async fn serve_node(arguments: Serve, environment: Environment) -> anyhow::Resul
     if arguments.print_config {
         print!("{}", settings.to_toml());
     } else if arguments.check_config {
+        check_certificate(&machine(THREADS, &environment), &path, &settings).await?;
         println!("{} is in order", path.display());
     } else {
         start_logging(settings.log.format.parse()?, &settings.log.filter)?;
@@ -70,6 +72,14 @@ async fn read_settings(
     let bytes = read.with_context(|| format!("read {}", path.display()))?;
     let text = String::from_utf8(bytes).with_context(|| format!("{} is not text", path.display()))?;
     Ok(Settings::read(&text, &path, environment)?)
+}
+
+/// Whether the files that the S3 endpoint speaks HTTPS with can be used.
+async fn check_certificate(runtime: &Runtime, path: &Path, settings: &Settings) -> anyhow::Result<()> {
+    let Some(files) = CertificateFiles::of(&settings.s3) else { return Ok(()) };
+    let disk = runtime.disk.clone();
+    let read = move || files.read(&*disk).and_then(|contents| files.server_config(&contents));
+    runtime.blocking.run(read).await?.map(drop).map_err(|error| error.in_config(path.to_owned()).into())
 }
 
 async fn init(arguments: Init, environment: &Environment) -> anyhow::Result<()> {
@@ -144,6 +154,7 @@ async fn run_demo(arguments: Demo) -> anyhow::Result<()> {
         dir: arguments.dir,
         nodes: arguments.nodes,
         drives: arguments.drives,
+        tls: arguments.tls,
         s3_port: arguments.s3_port,
         access_key: arguments.access_key,
         secret_key: arguments.secret_key,

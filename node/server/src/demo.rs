@@ -8,6 +8,7 @@
 //!
 //! Invariant: this module alone starts processes.
 
+mod authority;
 mod control;
 mod hints;
 mod lines;
@@ -18,5 +19,7 @@ mod site;
 mod state;
 mod supervisor;
 
+#[cfg(test)]
+pub(crate) use authority::Authority;
 pub use node_command::{NodeAction, node_command};
 pub use supervisor::{DemoOptions, run};

@@ -100,7 +100,7 @@ pub(crate) fn known(plan: &NodePlan, store: Option<StoreId>) -> KnownNode {
     KnownNode {
         name: plan.name.clone(),
         mesh: or(&settings.mesh.advertise, settings.mesh.listen.clone()),
-        s3: or(&settings.s3.url, format!("http://{}", settings.s3.listen)),
+        s3: or(&settings.s3.url, settings.s3.usual_url()),
         admin: or(&settings.admin.url, format!("http://{}", settings.admin.listen)),
         store,
     }

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use mucura_s3::Connection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -17,6 +20,8 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
+
+use crate::tls::Tls;
 
 /// Connections at once; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 4096;
@@ -33,10 +38,23 @@ const HEADERS_MAX: usize = 128;
 /// After an error of `accept`, such as too many open files.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// A listener that serves HTTP/1.1.
+/// A connection as it was accepted.
+pub(crate) type Wire = Pin<Box<TimeoutStream<TcpStream>>>;
+
+/// A listener that serves HTTP/1.1, and tells what it serves the
+/// [`Connection`] of each request.
 pub(crate) struct HttpServer {
     cancel: CancellationToken,
     connections: TaskTracker,
+}
+
+/// What every connection of a listener is served with.
+#[derive(Clone)]
+struct Serving {
+    router: Router,
+    /// None where plain HTTP is spoken.
+    tls: Option<Tls>,
+    cancel: CancellationToken,
 }
 
 impl HttpServer {
@@ -46,9 +64,10 @@ impl HttpServer {
     }
 
     /// Serves what comes in, until [`HttpServer::stop`].
-    pub(crate) fn start(listener: TcpListener, router: Router) -> Self {
+    pub(crate) fn start(listener: TcpListener, router: Router, tls: Option<Tls>) -> Self {
         let server = Self { cancel: CancellationToken::new(), connections: TaskTracker::new() };
-        let accept = accept(listener, router, server.cancel.clone(), server.connections.clone());
+        let serving = Serving { router, tls, cancel: server.cancel.clone() };
+        let accept = accept(listener, serving, server.connections.clone());
         server.connections.spawn(accept);
         server
     }
@@ -62,19 +81,19 @@ impl HttpServer {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, cancel: CancellationToken, connections: TaskTracker) {
+async fn accept(listener: TcpListener, serving: Serving, connections: TaskTracker) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
-            () = cancel.cancelled() => return,
+            () = serving.cancel.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let (router, cancel) = (router.clone(), cancel.clone());
+            Ok((stream, peer)) => {
+                let serving = serving.clone();
                 connections.spawn(async move {
-                    serve(stream, router, cancel).await;
+                    serving.serve(stream, peer).await;
                     drop(permit);
                 });
             }
@@ -86,34 +105,54 @@ async fn accept(listener: TcpListener, router: Router, cancel: CancellationToken
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, cancel: CancellationToken) {
-    // Small answers would wait for acknowledgements of earlier ones.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY was not set");
-    }
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(STALLED_TIMEOUT));
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let mut router = router.clone();
-        // A router is always ready.
-        async move { router.call(request.map(Body::new)).await.map_err(|never: Infallible| never) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = cancel.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+impl Serving {
+    async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        // Small answers would wait for acknowledgements of earlier ones.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(STALLED_TIMEOUT));
+        let wire = Box::pin(stream);
+        let Some(tls) = self.tls.clone() else {
+            return self.speak(wire, Connection::plain(peer)).await;
+        };
+        let shaken = tokio::select! {
+            () = self.cancel.cancelled() => return,
+            shaken = tls.accept(wire) => shaken,
+        };
+        match shaken {
+            Ok(stream) => self.speak(stream, Connection::secure(peer)).await,
+            Err(error) => tracing::debug!(%peer, %error, "no TLS was spoken"),
+        }
+    }
+
+    /// Answers the requests of one connection until either side ends it.
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin, over: Connection) {
+        let router = self.router;
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let mut router = router.clone();
+            request.extensions_mut().insert(over);
+            // A router is always ready.
+            async move { router.call(request.map(Body::new)).await.map_err(|never: Infallible| never) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.cancel.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection ended");
+        }
     }
 }
 
@@ -127,7 +166,7 @@ mod tests {
     async fn start(router: Router) -> (HttpServer, SocketAddr) {
         let listener = HttpServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        (HttpServer::start(listener, router), addr)
+        (HttpServer::start(listener, router, None), addr)
     }
 
     async fn ask(addr: SocketAddr, head: &str) -> String {

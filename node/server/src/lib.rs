@@ -23,6 +23,7 @@ mod join;
 pub mod node_dir;
 pub mod serve;
 mod signals;
+mod tls;
 
 pub use commands::run;
 

@@ -1,6 +1,9 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// The signal that tells a process to look at its files anew.
+pub(crate) struct Hangup(Signal);
+
 /// The signals that tell a process to end in order.
 pub(crate) struct Signals {
     terminate: Signal,
@@ -23,5 +26,20 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+impl Hangup {
+    /// From now on this signal does not kill the process.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        signal(SignalKind::hangup()).map(Self).context("listen for signals")
+    }
+
+    /// Returns when the process is told to look at its files.
+    pub(crate) async fn next(&mut self) {
+        self.0.recv().await;
     }
 }

@@ -23,7 +23,7 @@ const fn key(section: &'static str, name: &'static str, default: &'static str, a
 }
 
 /// Every key there is, in the order of the example.
-pub const KEYS: [Key; 20] = [
+pub const KEYS: [Key; 22] = [
     key(
         "node",
         "dir",
@@ -49,7 +49,22 @@ pub const KEYS: [Key; 20] = [
         "s3",
         "url",
         r#""""#,
-        "URL of the S3 endpoint as clients know it. Empty: http:// and `listen`, which then must name an address.",
+        "URL of the S3 endpoint as clients know it. Empty: http:// (https:// with a certificate) and `listen`, which \
+         then must name an address.",
+    ),
+    key(
+        "s3",
+        "tls_certificate",
+        r#""""#,
+        "PEM file with the certificate of the S3 endpoint, and after it those that it is signed with. Relative to the \
+         node's directory. With it and its key the endpoint speaks HTTPS only; empty: plain HTTP. Read anew when it \
+         changes.",
+    ),
+    key(
+        "s3",
+        "tls_key",
+        r#""""#,
+        "PEM file with the private key of the certificate, without a password. Relative to the node's directory.",
     ),
     key("s3", "region", r#""us-east-1""#, "Region that clients sign for; the same on all nodes of a site."),
     key(

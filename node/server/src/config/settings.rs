@@ -52,6 +52,8 @@ section!(MeshSettings { listen: String = "127.0.0.1:7400".to_owned(), advertise:
 section!(S3Settings {
     listen: String = "127.0.0.1:9000".to_owned(),
     url: String = String::new(),
+    tls_certificate: PathBuf = PathBuf::new(),
+    tls_key: PathBuf = PathBuf::new(),
     region: String = "us-east-1".to_owned(),
     domains: Vec<String> = Vec::new(),
 });
@@ -68,6 +70,19 @@ section!(LogSettings {
     format: String = "text".to_owned(),
     filter: String = "info,openraft=error".to_owned()
 });
+
+impl S3Settings {
+    /// Whether the endpoint speaks HTTPS, and not plain HTTP.
+    pub fn speaks_https(&self) -> bool {
+        !self.tls_certificate.as_os_str().is_empty()
+    }
+
+    /// The URL of the endpoint if none is given.
+    pub(crate) fn usual_url(&self) -> String {
+        let scheme = if self.speaks_https() { "https" } else { "http" };
+        format!("{scheme}://{}", self.listen)
+    }
+}
 
 impl Settings {
     /// The settings in `text`, the contents of the file at `path`, with what
@@ -105,13 +120,17 @@ impl Settings {
             self.mesh.advertise.clone_from(&self.mesh.listen);
         }
         if self.s3.url.is_empty() {
-            self.s3.url = format!("http://{}", self.s3.listen);
+            self.s3.url = self.s3.usual_url();
         }
         if self.admin.url.is_empty() {
             self.admin.url = format!("http://{}", self.admin.listen);
         }
         for drive in &mut self.storage.drives {
             *drive = self.node.dir.join(&*drive);
+        }
+        if self.s3.speaks_https() {
+            self.s3.tls_certificate = self.node.dir.join(&self.s3.tls_certificate);
+            self.s3.tls_key = self.node.dir.join(&self.s3.tls_key);
         }
         self.root.key_file = self.node.dir.join(&self.root.key_file);
     }
@@ -159,6 +178,15 @@ impl Settings {
         for (key, url) in [("s3.url", &self.s3.url), ("admin.url", &self.admin.url)] {
             if !url.is_empty() && !is_url(url) {
                 faults.push((key, format!("{url:?} is not http://HOST[:PORT] or https://HOST[:PORT]")));
+            }
+        }
+        for (key, given, other) in [
+            ("s3.tls_key", &self.s3.tls_key, &self.s3.tls_certificate),
+            ("s3.tls_certificate", &self.s3.tls_certificate, &self.s3.tls_key),
+        ] {
+            if given.as_os_str().is_empty() && !other.as_os_str().is_empty() {
+                faults
+                    .push((key, "HTTPS takes a certificate and its key: one of them is missing".to_owned()));
             }
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
@@ -232,6 +260,20 @@ mod tests {
         assert_eq!(settings.root.key_file, Path::new("/srv/node/root.key"));
         assert_eq!(settings.mesh.advertise, "127.0.0.1:7400");
         assert_eq!(settings.s3.url, "http://127.0.0.1:9000");
+    }
+
+    #[test]
+    fn with_a_certificate_the_endpoint_speaks_https() {
+        let settings = read("[s3]\ntls_certificate = \"s3.pem\"\ntls_key = \"/etc/s3.key\"\n", &[]).unwrap();
+        assert_eq!(settings.s3.tls_certificate, Path::new("/srv/node/s3.pem"));
+        assert_eq!(settings.s3.tls_key, Path::new("/etc/s3.key"));
+        assert_eq!(settings.s3.url, "https://127.0.0.1:9000");
+        for (text, missing) in
+            [("tls_key = \"k\"", "s3.tls_certificate"), ("tls_certificate = \"c\"", "s3.tls_key")]
+        {
+            let told = read(&format!("[s3]\n{text}\n"), &[]).unwrap_err().to_string();
+            assert!(told.contains(&format!("{missing}: HTTPS takes")), "{told}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::demo::ports::Ports;
 
+/// The certificate that signs those of the nodes, if they speak HTTPS.
+pub(super) const CA_FILE: &str = "ca.pem";
 const STATE_FILE: &str = "demo.json";
 const STATE_BYTES_MAX: usize = 1 << 20;
 
@@ -16,6 +18,9 @@ pub(super) struct DemoState {
     pub(super) nodes: u16,
     /// Drives of each node.
     pub(super) drives: u16,
+    /// Whether the S3 endpoints speak HTTPS. Demos of before spoke plain HTTP.
+    #[serde(default)]
+    pub(super) tls: bool,
     /// Where they listen.
     pub(super) ports: Ports,
     /// The root user's access key.
@@ -29,6 +34,7 @@ pub(super) struct DemoState {
 pub(super) struct Wanted {
     pub(super) nodes: Option<u16>,
     pub(super) drives: Option<u16>,
+    pub(super) tls: bool,
     pub(super) s3_port: Option<u16>,
     pub(super) access_key: Option<String>,
     pub(super) secret_key: Option<String>,
@@ -69,6 +75,9 @@ impl DemoState {
                 told.push(format!("{what} is another"));
             }
         }
+        if wanted.tls && !self.tls {
+            told.push("it speaks plain HTTP, without --tls".to_owned());
+        }
         told
     }
 
@@ -84,7 +93,13 @@ impl DemoState {
 
     /// The S3 endpoint of each node.
     pub(super) fn endpoints(&self) -> Vec<String> {
-        self.ports.s3.iter().map(|port| format!("http://127.0.0.1:{port}")).collect()
+        let scheme = if self.tls { "https" } else { "http" };
+        self.ports.s3.iter().map(|port| format!("{scheme}://127.0.0.1:{port}")).collect()
+    }
+
+    /// The certificate that clients of the endpoints need; none for plain HTTP.
+    pub(super) fn ca_certificate(&self, dir: &Path) -> Option<PathBuf> {
+        self.tls.then(|| dir.join(CA_FILE))
     }
 }
 
@@ -97,6 +112,7 @@ mod tests {
         DemoState {
             nodes: 2,
             drives: 1,
+            tls: false,
             ports: Ports { s3: vec![9000, 9001], admin: vec![9002, 9003], mesh: vec![9004, 9005] },
             access_key: "demo".to_owned(),
             secret_key: "demo-secret".to_owned(),
@@ -116,7 +132,17 @@ mod tests {
         assert!(state().differences(&Wanted::default()).is_empty());
         let same = Wanted { nodes: Some(2), s3_port: Some(9000), ..Wanted::default() };
         assert!(state().differences(&same).is_empty());
-        let other = Wanted { drives: Some(2), secret_key: Some("x".to_owned()), ..Wanted::default() };
-        assert_eq!(state().differences(&other).len(), 2);
+        let other =
+            Wanted { drives: Some(2), tls: true, secret_key: Some("x".to_owned()), ..Wanted::default() };
+        assert_eq!(state().differences(&other).len(), 3);
+        // A demo that speaks HTTPS goes on so.
+        assert!(DemoState { tls: true, ..state() }.differences(&Wanted::default()).is_empty());
+    }
+
+    #[test]
+    fn a_demo_of_before_speaks_plain_http() {
+        let mut written = serde_json::to_value(state()).unwrap();
+        written.as_object_mut().unwrap().remove("tls");
+        assert_eq!(serde_json::from_value::<DemoState>(written).unwrap(), state());
     }
 }

@@ -35,6 +35,8 @@ pub struct DemoOptions {
     pub nodes: Option<u16>,
     /// Drives of each.
     pub drives: Option<u16>,
+    /// Whether the S3 endpoints are to speak HTTPS.
+    pub tls: bool,
     /// The first port.
     pub s3_port: Option<u16>,
     /// The root user's access key.
@@ -55,6 +57,8 @@ struct Described {
     secret_key: String,
     region: String,
     dir: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_certificate: Option<PathBuf>,
 }
 
 /// Runs a demo until it is told to end.
@@ -96,6 +100,7 @@ async fn load_or_make(runtime: &Runtime, dir: &Path, options: &DemoOptions) -> a
     let wanted = Wanted {
         nodes: options.nodes,
         drives: options.drives,
+        tls: options.tls,
         s3_port: options.s3_port,
         access_key: options.access_key.clone(),
         secret_key: options.secret_key.clone(),
@@ -121,6 +126,7 @@ async fn load_or_make(runtime: &Runtime, dir: &Path, options: &DemoOptions) -> a
     let state = DemoState {
         nodes,
         drives: options.drives.unwrap_or(DEFAULT_DRIVES),
+        tls: options.tls,
         ports: Ports::choose(options.s3_port, nodes).await?,
         access_key: options.access_key.clone().unwrap_or(random.access_key),
         secret_key: options.secret_key.clone().unwrap_or(random.secret_key),
@@ -248,10 +254,11 @@ impl Demo {
                 secret_key: self.state.secret_key.clone(),
                 region,
                 dir: self.dir.clone(),
+                ca_certificate: self.state.ca_certificate(&self.dir),
             };
             format!("{}\n", serde_json::to_string(&described)?)
         } else {
-            hints::welcome(&self.state, &region, &self.dir.display().to_string())
+            hints::welcome(&self.state, &region, &self.dir)
         };
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())?;

@@ -29,7 +29,8 @@ use crate::serve::membership_keeper::MembershipKeeper;
 use crate::serve::stdin_end::stdin_end;
 use crate::serve::transport::MeshTransport;
 use crate::serve::voters::keep_voters;
-use crate::signals::Signals;
+use crate::signals::{Hangup, Signals};
+use crate::tls::{CertificateFiles, CertificateKeeper};
 
 /// What closing the layers below the listeners may take, each.
 const CLOSE: Duration = Duration::from_secs(10);
@@ -113,28 +114,36 @@ pub async fn serve(
             "this processor has no AVX2, which the erasure code is built for: run Mucura on a newer machine"
         );
     }
-    let mut signals = Signals::listen()?;
+    let (mut signals, hangup) = (Signals::listen()?, Hangup::listen()?);
     let dir = NodeDir::at(&settings.node.dir);
     let papers = read_papers(&runtime, &dir).await?;
     let root = RootKey::load(&runtime, &settings.root.key_file, environment).await?;
+    let certificate = match CertificateFiles::of(&settings.s3) {
+        Some(files) => Some(CertificateKeeper::load(runtime.clone(), files).await?),
+        None => None,
+    };
 
     let (gate, shown) = (Gate::default(), Shown::default());
     let s3_listener = HttpServer::bind(address(&settings.s3.listen)?).await?;
     let admin_listener = HttpServer::bind(address(&settings.admin.listen)?).await?;
-    let s3_server = HttpServer::start(s3_listener, gate.router());
-    let admin_server = HttpServer::start(admin_listener, admin::router(shown.clone()));
+    let s3_server =
+        HttpServer::start(s3_listener, gate.router(), certificate.as_ref().map(CertificateKeeper::tls));
+    let admin_server = HttpServer::start(admin_listener, admin::router(shown.clone()), None);
 
     let started = tokio::select! {
         started = Started::open(&settings, &runtime, &dir, papers, root) => started?,
         () = told_to_end(&mut signals, until_stdin_ends) => return Ok(()),
     };
     gate.open(started.s3.router());
+    if let Some(certificate) = certificate {
+        started.spawn(certificate.run(hangup));
+    }
     // Set once, here.
     shown.set(started.node.clone()).ok();
     tracing::info!(
         node = %started.node.membership.node,
         site = started.node.membership.site_name,
-        s3 = settings.s3.listen,
+        s3 = settings.s3.url,
         admin = settings.admin.listen,
         mesh = settings.mesh.listen,
         "node runs"

@@ -1,0 +1,155 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Extension;
+use axum::routing::get;
+use mucura_runtime::RealDisk;
+use mucura_s3::Connection;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::http_server::HttpServer;
+use crate::tls::Tls;
+use crate::tls::test_papers::{Papers, files_in};
+
+type Client = TlsStream<TcpStream>;
+
+fn config(papers: &Papers) -> Arc<ServerConfig> {
+    let dir = tempfile::tempdir().unwrap();
+    let files = files_in(dir.path(), &papers.certificate, &papers.key);
+    files.server_config(&files.read(&RealDisk).unwrap()).unwrap()
+}
+
+/// A server that answers with what it knows of the connection.
+async fn start(tls: &Tls) -> (HttpServer, SocketAddr) {
+    let listener = HttpServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let tell =
+        |Extension(over): Extension<Connection>| async move { format!("{} {}", over.scheme(), over.peer) };
+    (HttpServer::start(listener, Router::new().route("/", get(tell)), Some(tls.clone())), addr)
+}
+
+fn client(trusted: &[&Papers], versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    for papers in trusted {
+        roots.add(CertificateDer::from_pem_slice(papers.ca.as_bytes()).unwrap()).unwrap();
+    }
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+async fn connect(addr: SocketAddr, config: &ClientConfig) -> std::io::Result<Client> {
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    // Shares the sessions to resume with clones of it.
+    TlsConnector::from(Arc::new(config.clone())).connect(name, stream).await
+}
+
+/// One request on a connection that is kept.
+async fn ask(client: &mut Client) -> String {
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 1000];
+    let length = client.read(&mut answer).await.unwrap();
+    String::from_utf8(answer[..length].to_vec()).unwrap()
+}
+
+/// Whether this is the certificate that the client was shown.
+fn shows(client: &Client, papers: &Papers) -> bool {
+    let expected = CertificateDer::from_pem_slice(papers.certificate.as_bytes()).unwrap();
+    client.get_ref().1.peer_certificates().unwrap()[0] == expected
+}
+
+#[tokio::test]
+async fn both_versions_are_spoken_and_the_request_knows() {
+    let papers = Papers::issue();
+    let (server, addr) = start(&Tls::new(config(&papers))).await;
+    for version in [&TLS12, &TLS13] {
+        let mut offers = client(&[&papers], &[version]);
+        offers.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let mut client = connect(addr, &offers).await.unwrap();
+        assert_eq!(client.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+        let from = client.get_ref().0.local_addr().unwrap();
+        assert!(ask(&mut client).await.ends_with(&format!("https {from}")));
+    }
+    let mut only_h2 = client(&[&papers], &[&TLS13]);
+    only_h2.alpn_protocols = vec![b"h2".to_vec()];
+    assert!(connect(addr, &only_h2).await.is_err(), "a protocol that is not spoken");
+    assert!(server.stop(Instant::now() + Duration::from_secs(5)).await);
+}
+
+#[tokio::test]
+async fn plain_http_is_refused_in_its_own_language() {
+    let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let body = "x".repeat(20_000);
+    let request = format!("PUT /bucket/key HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+    assert!(answer.contains("<Code>InvalidRequest</Code>"), "{answer}");
+    server.stop(Instant::now() + Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn what_is_no_tls_ends_its_connection_alone() {
+    let papers = Papers::issue();
+    let (server, addr) = start(&Tls::new(config(&papers))).await;
+    let silent = TcpStream::connect(addr).await.unwrap();
+    for nonsense in [&b"\x16\x03\x01\xff\xff\xff\xff\xff"[..], b"\x00\x00\x00\x00\x00\x00", b"\x80\x2e\x01"] {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(nonsense).await.unwrap();
+        stream.shutdown().await.unwrap();
+        // Closed, perhaps after an alert.
+        stream.read_to_end(&mut Vec::new()).await.ok();
+    }
+    // The one that says nothing holds up nobody, not even the end.
+    let mut client = connect(addr, &client(&[&papers], &[&TLS13])).await.unwrap();
+    assert!(ask(&mut client).await.contains("https"));
+    assert!(server.stop(Instant::now() + Duration::from_secs(5)).await);
+    drop(silent);
+}
+
+/// The clock runs ahead whenever everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_does_not_end_is_ended() {
+    let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
+    for said in [&b""[..], b"\x16", b"G"] {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.ok();
+    }
+    server.stop(Instant::now() + Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_for_new_connections() {
+    let (old, new) = (Papers::issue(), Papers::issue());
+    let tls = Tls::new(config(&old));
+    let (server, addr) = start(&tls).await;
+    for version in [&TLS12, &TLS13] {
+        tls.replace(config(&old));
+        let config_of_client = client(&[&old, &new], &[version]);
+        let mut before = connect(addr, &config_of_client).await.unwrap();
+        assert!(ask(&mut before).await.contains("200 OK") && shows(&before, &old));
+        tls.replace(config(&new));
+        // Neither is an old session resumed.
+        let mut after = connect(addr, &config_of_client).await.unwrap();
+        assert!(ask(&mut after).await.contains("200 OK") && shows(&after, &new));
+        assert!(ask(&mut before).await.contains("200 OK"), "the old connection goes on");
+    }
+    server.stop(Instant::now() + Duration::from_secs(5)).await;
+}
