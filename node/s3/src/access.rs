@@ -1,51 +1,258 @@
-//! Who may do what: a bucket belongs to its creator, and the root user may do
-//! everything.
+//! Who may do what. The decision itself is pure (`mucura_s3_wire::access`); here
+//! is gathered what it rests on.
 
-use mucura_metadata::BucketRecord;
+use http::HeaderMap;
+use mucura_metadata::{BucketRecord, VersionId, Versioning};
+use mucura_s3_wire::access::{
+    BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question, Requester, Resource,
+    bucket_is_public, check_acl_supported, check_bucket_acl_fits, check_public_acl, check_public_policy, decide,
+    decide_missing,
+};
+use mucura_s3_wire::acl::{Acl, AclRequest};
+use mucura_s3_wire::policy::{Action, Policy};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::ROOT_USER;
-use mucura_types::UserId;
+use mucura_store::{ObjectInfo, ROOT_USER};
 
-/// Whether `user` may deal with a bucket, and it is whose the client thinks.
-pub(crate) fn check_access(
-    name: &str,
-    bucket: Option<BucketRecord>,
-    user: UserId,
-    expected_owner: Option<&str>,
-) -> Result<BucketRecord, S3Error> {
-    let bucket = bucket.ok_or_else(|| S3Error::new(ErrorCode::NoSuchBucket).field("BucketName", name))?;
-    let allowed = user == ROOT_USER || user == bucket.owner;
-    let expected = expected_owner.is_none_or(|owner| owner == bucket.owner.to_string());
-    if allowed && expected { Ok(bucket) } else { Err(ErrorCode::AccessDenied.into()) }
+use crate::answer::set;
+use crate::call::Call;
+use crate::errors::Failure;
+use crate::versions::VERSION_ID;
+use crate::{acl, settings};
+
+/// A bucket that a request is about, with what decides who may do what.
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    pub(crate) record: BucketRecord,
+    owner: String,
+    acl: Acl,
+    policy: Option<Policy>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mucura_types::{BucketId, Timestamp};
+/// An object as far as access is concerned.
+struct Known {
+    owner: String,
+    acl: Acl,
+}
 
-    fn code(user: UserId, owner: Option<u64>, expected: Option<&str>) -> Result<(), ErrorCode> {
-        let bucket =
-            owner.map(|owner| BucketRecord { id: BucketId(1), owner: UserId(owner), created: Timestamp(0) });
-        check_access("b", bucket, user, expected).map(|_| ()).map_err(|error| error.code)
+impl Bucket {
+    pub(crate) fn new(name: String, record: BucketRecord, policy: Option<Policy>) -> Self {
+        let acl = acl::shown(record.acl.as_ref(), record.owner);
+        Self { owner: record.owner.to_string(), name, record, acl, policy }
     }
 
-    #[test]
-    fn owners_and_the_root_user_may_and_others_may_not() {
-        assert_eq!(code(UserId(7), Some(7), None), Ok(()));
-        assert_eq!(code(ROOT_USER, Some(7), None), Ok(()));
-        assert_eq!(code(UserId(8), Some(7), None), Err(ErrorCode::AccessDenied));
-        assert_eq!(code(UserId(7), Some(ROOT_USER.0), None), Err(ErrorCode::AccessDenied));
+    fn facts(&self) -> BucketFacts<'_> {
+        BucketFacts {
+            owner: &self.owner,
+            acl: &self.acl,
+            ownership: self.ownership(),
+            block: self.block(),
+            policy: self.policy.as_ref(),
+        }
     }
 
-    #[test]
-    fn a_bucket_that_is_not_there_says_so_to_everybody() {
-        assert_eq!(code(UserId(8), None, None), Err(ErrorCode::NoSuchBucket));
+    fn ownership(&self) -> ObjectOwnership {
+        self.record.ownership.map(settings::shown_ownership).unwrap_or(ObjectOwnership::ObjectWriter)
     }
 
-    #[test]
-    fn a_bucket_of_another_than_expected_is_denied() {
-        assert_eq!(code(UserId(7), Some(7), Some("0000000000000007")), Ok(()));
-        assert_eq!(code(ROOT_USER, Some(7), Some("0000000000000008")), Err(ErrorCode::AccessDenied));
+    fn block(&self) -> PublicAccessBlock {
+        self.record.public_access.map(settings::shown_block).unwrap_or_default()
+    }
+
+    /// Whether everything in it belongs to its owner.
+    pub(crate) fn enforces_ownership(&self) -> bool {
+        self.ownership() == ObjectOwnership::BucketOwnerEnforced
+    }
+
+    /// Whether everybody may do something with it.
+    pub(crate) fn is_public(&self) -> bool {
+        bucket_is_public(&self.acl, self.policy.as_ref())
+    }
+
+    /// Whether its versions have ids that clients see.
+    pub(crate) fn keeps_versions(&self) -> bool {
+        self.record.versioning != Versioning::Never
+    }
+
+    /// Says which version was read or made.
+    pub(crate) fn show_version(&self, version: VersionId, headers: &mut HeaderMap) {
+        if self.keeps_versions() {
+            set(headers, VERSION_ID, &version.to_string());
+        }
+    }
+
+    /// Whether its versions can be locked.
+    pub(crate) fn check_lock(&self) -> Result<(), S3Error> {
+        match self.record.lock {
+            Some(_) => Ok(()),
+            None => Err(no_object_lock()),
+        }
+    }
+
+    /// Whether a new list of the bucket, or of an object in it, may be stored.
+    pub(crate) fn check_new_acl(&self, asked: &AclRequest, list: &Acl) -> Result<(), S3Error> {
+        check_acl_supported(self.ownership(), asked, &self.owner)?;
+        check_public_acl(self.block(), list)
+    }
+
+    /// Whether a new policy may be stored.
+    pub(crate) fn check_new_policy(&self, policy: &Policy) -> Result<(), S3Error> {
+        check_public_policy(self.block(), policy)
+    }
+
+    /// Whether the owner's rights over objects go with the bucket's own list.
+    pub(crate) fn check_new_ownership(&self, ownership: ObjectOwnership) -> Result<(), S3Error> {
+        check_bucket_acl_fits(ownership, &self.acl, &self.owner)
+    }
+}
+
+pub(crate) fn no_object_lock() -> S3Error {
+    S3Error::with_message(ErrorCode::InvalidRequest, "Bucket is missing Object Lock Configuration")
+}
+
+impl Known {
+    fn of(object: &ObjectInfo) -> Self {
+        let owner = object.record.summary.owner;
+        Self { owner: owner.to_string(), acl: acl::shown(object.record.attributes.acl.as_ref(), owner) }
+    }
+}
+
+impl Call<'_> {
+    /// Whether nobody signed the request.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.signer.is_none()
+    }
+
+    /// The caller, as far as access is concerned.
+    pub(crate) fn requester(&self) -> Requester<'_> {
+        match &self.signer {
+            None => Requester::Anonymous,
+            Some(signer) if signer.user == ROOT_USER => Requester::Operator,
+            Some(signer) => Requester::User { id: &signer.id, name: &signer.name },
+        }
+    }
+
+    /// The bucket of this name; whose the client insists that it is.
+    pub(crate) async fn bucket(&self, name: &str) -> Result<Bucket, Failure> {
+        self.bucket_of(name, self.expected_owner.as_deref()).await
+    }
+
+    /// The same, of this owner.
+    pub(crate) async fn bucket_of(&self, name: &str, owner: Option<&str>) -> Result<Bucket, Failure> {
+        let record = self.fresh.bucket(name).await?;
+        let record = record.ok_or_else(|| S3Error::new(ErrorCode::NoSuchBucket).field("BucketName", name))?;
+        if owner.is_some_and(|owner| owner != record.owner.to_string()) {
+            return Err(ErrorCode::AccessDenied.into());
+        }
+        let policy = match self.fresh.policy(&record).await? {
+            None => None,
+            Some(text) => {
+                let policy = std::str::from_utf8(&text).ok().and_then(|text| Policy::parse(text, name).ok());
+                // To go on without it would be to let in whom it keeps out.
+                Some(policy.ok_or_else(|| {
+                    tracing::error!(bucket = name, "the stored policy of a bucket cannot be read");
+                    ErrorCode::InternalError
+                })?)
+            }
+        };
+        Ok(Bucket::new(name.to_owned(), record, policy))
+    }
+
+    /// Whether the caller may do this with the bucket.
+    pub(crate) fn allow_bucket(&self, bucket: &Bucket, action: Action) -> Result<(), Failure> {
+        self.refuse_unless(decide(&self.question(bucket, action, None, None, &self.context)))
+    }
+
+    /// Whether the caller may do this with the object of a key. `object` is
+    /// given where its owner and its list count.
+    pub(crate) fn allow_object(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: &str,
+        object: Option<&ObjectInfo>,
+    ) -> Result<(), Failure> {
+        let known = object.map(Known::of);
+        let context = self.context_of(object);
+        let context = context.as_ref().unwrap_or(&self.context);
+        self.refuse_unless(decide(&self.question(bucket, action, Some(key), known.as_ref(), context)))
+    }
+
+    /// The version that the caller wants to do something with.
+    ///
+    /// Who may not list the bucket is not told that there is no such object.
+    pub(crate) async fn find(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: &str,
+        version: Option<VersionId>,
+    ) -> Result<ObjectInfo, Failure> {
+        let object = self.fresh.object(bucket.record.id, key, version).await?;
+        let there = object.as_ref().filter(|object| !object.is_delete_marker());
+        if let Some(there) = there {
+            self.allow_object(bucket, action, key, Some(there))?;
+        } else {
+            self.refuse_unless(decide_missing(&self.question(bucket, action, Some(key), None, &self.context)))?;
+        }
+        let (code, named) = match version {
+            Some(_) => (ErrorCode::NoSuchVersion, true),
+            None => (ErrorCode::NoSuchKey, false),
+        };
+        match object {
+            None => {
+                let error = S3Error::new(code).field("Key", key);
+                Err(match version {
+                    Some(version) => error.field("VersionId", version.to_string()),
+                    None => error,
+                }
+                .into())
+            }
+            Some(object) if object.is_delete_marker() => {
+                let code = if named { ErrorCode::MethodNotAllowed } else { code };
+                let error = S3Error::new(code).field("Key", key);
+                Err(Failure::DeleteMarker { error, version: object.version_id() })
+            }
+            Some(object) => Ok(object),
+        }
+    }
+
+    fn question<'q>(
+        &'q self,
+        bucket: &'q Bucket,
+        action: Action,
+        key: Option<&'q str>,
+        object: Option<&'q Known>,
+        context: &'q Context,
+    ) -> Question<'q> {
+        Question {
+            requester: self.requester(),
+            action,
+            resource: Resource { bucket: &bucket.name, key },
+            bucket: bucket.facts(),
+            object: object.map(|known| ObjectFacts { owner: &known.owner, acl: &known.acl }),
+            upload_initiator: None,
+            context,
+        }
+    }
+
+    /// The context with the tags of an object, if it has any.
+    fn context_of(&self, object: Option<&ObjectInfo>) -> Option<Context> {
+        let tags = &object?.record.attributes.tags;
+        if tags.is_empty() {
+            return None;
+        }
+        let mut context = self.context.clone();
+        for (key, value) in tags {
+            context.set(&format!("s3:ExistingObjectTag/{key}"), value.as_str());
+        }
+        Some(context)
+    }
+
+    fn refuse_unless(&self, decision: Decision) -> Result<(), Failure> {
+        if decision.allowed {
+            return Ok(());
+        }
+        tracing::debug!(reason = %decision.reason, "deny");
+        Err(ErrorCode::AccessDenied.into())
     }
 }

@@ -65,7 +65,7 @@ fn document_of(setting: BucketSetting) -> Option<BucketDocument> {
 fn read_action(setting: BucketSetting) -> Action {
     match setting {
         BucketSetting::Acl => Action::GetBucketAcl,
-        BucketSetting::Cors => Action::GetBucketCors,
+        BucketSetting::Cors => Action::GetBucketCORS,
         BucketSetting::Encryption => Action::GetEncryptionConfiguration,
         BucketSetting::Lifecycle => Action::GetLifecycleConfiguration,
         BucketSetting::Location => Action::GetBucketLocation,
@@ -86,7 +86,7 @@ fn read_action(setting: BucketSetting) -> Action {
 fn write_action(setting: BucketSetting) -> Action {
     match setting {
         BucketSetting::Acl => Action::PutBucketAcl,
-        BucketSetting::Cors => Action::PutBucketCors,
+        BucketSetting::Cors => Action::PutBucketCORS,
         BucketSetting::Encryption => Action::PutEncryptionConfiguration,
         BucketSetting::Lifecycle => Action::PutLifecycleConfiguration,
         BucketSetting::Logging => Action::PutBucketLogging,

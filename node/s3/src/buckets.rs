@@ -1,4 +1,6 @@
 use http::{HeaderName, header};
+use mucura_metadata::NewBucket;
+use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{CreateBucket, ListBuckets};
 use mucura_s3_wire::xml::{self, ListedBucket, parse_bucket_configuration};
 use mucura_s3_wire::{ErrorCode, S3Error};
@@ -9,10 +11,14 @@ use crate::document::read_document;
 use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::tokens::{parse_token, token};
+use crate::{acl, settings};
 
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 pub(crate) async fn list(call: &Call<'_>, request: ListBuckets) -> Result<Answer, Failure> {
+    if call.is_anonymous() {
+        return Err(ErrorCode::AccessDenied.into());
+    }
     let region = &call.shared.config.region;
     let after = request.continuation_token.as_deref().map(parse_token).transpose()?.unwrap_or_default();
     let here = request.bucket_region.as_ref().is_none_or(|asked| asked == region);
@@ -42,7 +48,14 @@ pub(crate) async fn create(
     if let Some(location) = location {
         check_location(&location, &call.shared.config.region)?;
     }
-    call.store().create_bucket(&request.bucket, call.user, call.deadline()).await?;
+    if call.is_anonymous() {
+        return Err(ErrorCode::AccessDenied.into());
+    }
+    let ownership = request.ownership.map(settings::kept_ownership);
+    let list = acl::asked(call, &request.acl, call.user, call.user).await?;
+    let kept = list.as_ref().and_then(|list| acl::to_keep(list, call.user));
+    let new = NewBucket { acl: kept, ownership, lock: request.object_lock };
+    call.store().create_bucket(&request.bucket, call.user, new, call.deadline()).await?;
     Ok(Answer::ok().with(header::LOCATION, &format!("/{}", request.bucket)))
 }
 
@@ -59,18 +72,15 @@ fn check_location(location: &str, region: &str) -> Result<(), S3Error> {
     ))
 }
 
-pub(crate) async fn head(call: &Call<'_>, bucket: &str) -> Result<Answer, Failure> {
-    call.bucket(bucket).await?;
+pub(crate) async fn head(call: &Call<'_>, name: &str) -> Result<Answer, Failure> {
+    let bucket = call.bucket(name).await?;
+    call.allow_bucket(&bucket, Action::ListBucket)?;
     Ok(Answer::ok().with(BUCKET_REGION, &call.shared.config.region))
 }
 
 pub(crate) async fn delete(call: &Call<'_>, name: &str) -> Result<Answer, Failure> {
     let bucket = call.bucket(name).await?;
-    call.store().delete_bucket(name, bucket.id, call.deadline()).await?;
+    call.allow_bucket(&bucket, Action::DeleteBucket)?;
+    call.store().delete_bucket(name, bucket.record.id, call.deadline()).await?;
     Ok(Answer::no_content())
-}
-
-pub(crate) async fn location(call: &Call<'_>, bucket: &str) -> Result<Answer, Failure> {
-    call.bucket(bucket).await?;
-    Ok(Answer::xml(xml::location_constraint(&call.shared.config.region)))
 }

@@ -1,5 +1,6 @@
 use md5::{Digest, Md5};
 use mucura_metadata::{Checksum, ETag, PartRecord, UploadRecord};
+use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::CompleteMultipartUpload;
 use mucura_s3_wire::xml::{self, CompletedPart, parse_complete};
 use mucura_s3_wire::{ErrorCode, S3Error};
@@ -20,12 +21,13 @@ pub(crate) async fn complete(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
+    call.allow_object(&bucket, Action::PutObject, &request.key, None)?;
     let id = parse_id(&request.upload_id)?;
     let listed = read_document(call, request.body.clone(), payload, parse_complete).await?;
     let parts = listed.iter().map(tag_of).collect::<Result<Vec<_>, S3Error>>()?;
     let etag = etag_of(&parts);
     // An upload that is over is answered by what is remembered of it.
-    let checksum = match call.fresh.upload(bucket.id, &request.key, id).await? {
+    let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
             let numbers = parts.iter().map(|(number, _)| *number).collect();
@@ -34,7 +36,7 @@ pub(crate) async fn complete(
         }
     };
     let complete = CompleteRequest {
-        bucket: bucket.id,
+        bucket: bucket.record.id,
         key: request.key.clone(),
         upload: id,
         parts,
@@ -44,13 +46,12 @@ pub(crate) async fn complete(
     };
     let stored = call.store().complete_upload(complete).await?;
     let shown = stored.checksum.as_ref().and_then(checksums::shown);
-    Ok(Answer::xml(xml::complete_multipart_upload(
-        &call.url,
-        &request.bucket,
-        &request.key,
-        &stored.etag.to_string(),
-        shown.as_ref(),
-    )))
+    let etag = stored.etag.to_string();
+    let document =
+        xml::complete_multipart_upload(&call.url, &request.bucket, &request.key, &etag, shown.as_ref());
+    let mut answer = Answer::xml(document);
+    bucket.show_version(stored.version, &mut answer.headers);
+    Ok(answer)
 }
 
 /// Number and MD5 of a part of the list. A tag that no part can have names none.

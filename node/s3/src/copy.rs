@@ -1,96 +1,141 @@
-use http::StatusCode;
+use http::{HeaderMap, HeaderName};
 use mucura_metadata::ChecksumAlgorithm;
+use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::range::ByteSpan;
 use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy};
 use mucura_s3_wire::xml::{self, CopyResult};
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::{CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
 
-use crate::answer::Answer;
+use crate::access::Bucket;
+use crate::answer::{Answer, set};
 use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
+use crate::new_object::NewObject;
 use crate::put_object::check_early;
-use crate::{attributes, conditions, uploads};
+use crate::versions::parse_version;
+use crate::{conditions, uploads};
+
+const COPY_SOURCE_VERSION: HeaderName = HeaderName::from_static("x-amz-copy-source-version-id");
 
 pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     let source = find_source(call, &request.source).await?;
-    check_early(call, bucket.id, &request.key, &request.condition).await?;
-    let record = &source.record;
+    let new =
+        NewObject::prepare(call, &bucket, &request.key, request.attributes.as_ref(), &request.settings).await?;
+    check_early(call, bucket.record.id, &request.key, &request.condition).await?;
+    let record = &source.object.record;
     let span = ByteSpan { start: 0, end: record.summary.size };
     let algorithm = request.checksum_algorithm.map(kept_algorithm).or(record
         .summary
         .checksum
         .as_ref()
         .map(|checksum| checksum.algorithm));
+    let mut attributes = new.attributes;
+    if request.attributes.is_none() {
+        attributes.user.clone_from(&record.attributes.user);
+        let redirect = std::mem::take(&mut attributes.headers);
+        attributes.headers.clone_from(&record.attributes.headers);
+        // A redirect is of its own object, not of those made from it.
+        attributes.headers.retain(|(name, _)| !name.starts_with("x-amz-"));
+        attributes.headers.extend(redirect);
+    }
+    if request.settings.tags.is_none() {
+        attributes.tags.clone_from(&record.attributes.tags);
+    }
     let put = PutObjectRequest {
-        bucket: bucket.id,
+        bucket: bucket.record.id,
         key: request.key,
-        owner: call.user,
+        owner: new.owner,
         size: check_len(span)?,
-        attributes: request.attributes.map_or_else(|| record.attributes.clone(), attributes::kept),
+        attributes,
         condition: conditions::of_write(&request.condition),
     };
-    let mut body = open(call, &source, span, algorithm).await?;
+    let mut body = open(call, &source.object, span, algorithm).await?;
     let stored = match call.store_object(put, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(explain(error, body)),
     };
-    answer(
-        xml::copy_object_result,
-        CopyResult {
-            last_modified_ms: stored.order.time.timestamp().0,
-            etag: stored.etag.to_string(),
-            checksum: stored.checksum.as_ref().and_then(checksums::shown),
-        },
-    )
+    let document = xml::copy_object_result(&CopyResult {
+        last_modified_ms: stored.order.time.timestamp().0,
+        etag: stored.etag.to_string(),
+        checksum: stored.checksum.as_ref().and_then(checksums::shown),
+    });
+    let mut answer = Answer::xml(document);
+    source.show(&mut answer.headers);
+    bucket.show_version(stored.version, &mut answer.headers);
+    Ok(answer)
 }
 
 pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
+    call.allow_object(&bucket, Action::PutObject, &request.key, None)?;
     let source = find_source(call, &request.source).await?;
-    let (id, upload) = uploads::find(call, bucket.id, &request.key, &request.upload_id).await?;
-    let size = source.record.summary.size;
+    let (id, upload) = uploads::find(call, bucket.record.id, &request.key, &request.upload_id).await?;
+    let size = source.object.record.summary.size;
     let span = request.source_range.unwrap_or(ByteSpan { start: 0, end: size });
     if span.end > size {
         return Err(S3Error::new(ErrorCode::InvalidRange).field("ActualObjectSize", size.to_string()).into());
     }
     let part = PutPartRequest {
-        bucket: bucket.id,
+        bucket: bucket.record.id,
         key: request.key,
-        owner: call.user,
+        owner: upload.owner,
         upload: id,
         number: request.part_number,
         size: check_len(span)?,
     };
-    let mut body = open(call, &source, span, upload.checksum.map(|(algorithm, _)| algorithm)).await?;
+    let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
+    let mut body = open(call, &source.object, span, algorithm).await?;
     let stored = match call.store_part(part, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(explain(error, body)),
     };
-    answer(
-        xml::copy_part_result,
-        CopyResult {
-            last_modified_ms: call.shared.runtime.clock.now_ms(),
-            etag: stored.etag.to_string(),
-            checksum: stored.checksum.as_ref().and_then(checksums::shown),
-        },
-    )
+    let document = xml::copy_part_result(&CopyResult {
+        last_modified_ms: call.shared.runtime.clock.now_ms(),
+        etag: stored.etag.to_string(),
+        checksum: stored.checksum.as_ref().and_then(checksums::shown),
+    });
+    let mut answer = Answer::xml(document);
+    source.show(&mut answer.headers);
+    Ok(answer)
 }
 
-fn answer(document: fn(&CopyResult) -> String, copy: CopyResult) -> Result<Answer, Failure> {
-    Ok(Answer { status: StatusCode::OK, ..Answer::xml(document(&copy)) })
+/// What a copy is made from.
+struct Source {
+    bucket: Bucket,
+    object: ObjectInfo,
+}
+
+impl Source {
+    /// Says which version was copied.
+    fn show(&self, headers: &mut HeaderMap) {
+        if self.bucket.keeps_versions() {
+            set(headers, COPY_SOURCE_VERSION, &self.object.version_id().to_string());
+        }
+    }
 }
 
 /// The object to copy, if the caller may read it and it is as expected.
-async fn find_source(call: &Call<'_>, source: &wire::CopySource) -> Result<ObjectInfo, Failure> {
+async fn find_source(call: &Call<'_>, source: &wire::CopySource) -> Result<Source, Failure> {
+    let version = parse_version(source.version.as_deref())?;
     let bucket = call.bucket_of(&source.bucket, source.expected_bucket_owner.as_deref()).await?;
-    let object = call.fresh.object(bucket.id, &source.key).await?;
-    let object = object.ok_or_else(|| S3Error::new(ErrorCode::NoSuchKey).field("Key", source.key.clone()))?;
+    let action = if version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
+    let object = call.find(&bucket, action, &source.key, version).await.map_err(|failure| match failure {
+        // A copy cannot be made from a delete marker, by whatever name.
+        Failure::DeleteMarker { error, .. } if version.is_some() => S3Error {
+            code: ErrorCode::InvalidRequest,
+            message: "The source of a copy request may not specifically refer to a delete marker by version id."
+                .into(),
+            ..error
+        }
+        .into(),
+        other => other,
+    })?;
     let summary = &object.record.summary;
     source.conditions.check_source(&summary.etag.to_string(), summary.modified.0)?;
-    Ok(object)
+    Ok(Source { bucket, object })
 }
 
 /// A copy is one PUT, and may be no larger.

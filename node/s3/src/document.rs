@@ -26,6 +26,16 @@ pub(crate) async fn read_document<T: Send + 'static>(
     payload: &mut Payload,
     parse: fn(&[u8]) -> Result<T, S3Error>,
 ) -> Result<T, Failure> {
+    let document = read_bytes(call, said, payload).await?;
+    Ok(call.shared.compute(move || parse(&document)).await??)
+}
+
+/// Reads a body whole, and verifies it.
+pub(crate) async fn read_bytes(
+    call: &Call<'_>,
+    said: RequestBody,
+    payload: &mut Payload,
+) -> Result<Bytes, Failure> {
     let kib = u32::try_from(said.len.div_ceil(1024)).map_err(|_| ErrorCode::MaxMessageLengthExceeded)?;
     let memory = timeout(MEMORY_TIMEOUT, call.shared.documents.acquire_many(kib)).await;
     let _memory = memory.ok().and_then(Result::ok).ok_or(ErrorCode::SlowDown)?;
@@ -47,7 +57,7 @@ pub(crate) async fn read_document<T: Send + 'static>(
     if body.check(&digests).is_err() {
         return Err(body.into_failure());
     }
-    Ok(call.shared.compute(move || parse(&document)).await??)
+    Ok(document)
 }
 
 /// What `plan` asks for.

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use mucura_s3_wire::range::{ByteSpan, ResolvedRange, resolve};
+use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::GetObject;
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, S3Error};
@@ -12,6 +13,7 @@ use crate::call::Call;
 use crate::errors::Failure;
 use crate::part_span::part_span;
 use crate::put_object::show_checksum;
+use crate::versions::parse_version;
 
 const PARTS_COUNT: HeaderName = HeaderName::from_static("x-amz-mp-parts-count");
 
@@ -33,13 +35,21 @@ pub(crate) async fn head(call: &Call<'_>, request: GetObject) -> Result<Answer, 
 
 /// The object, the head of the answer, and which bytes are asked for.
 async fn look_up(call: &Call<'_>, request: GetObject) -> Result<(ObjectInfo, Answer, ByteSpan), Failure> {
+    let version = parse_version(request.version.as_deref())?;
+    let action = if version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
+    if call.is_anonymous() && !request.overrides.is_empty() {
+        return Err(S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        )
+        .into());
+    }
     let bucket = call.bucket(&request.bucket).await?;
-    let object = call.fresh.object(bucket.id, &request.key).await?;
-    let object =
-        object.ok_or_else(|| S3Error::new(ErrorCode::NoSuchKey).field("Key", request.key.clone()))?;
+    let object = call.find(&bucket, action, &request.key, version).await?;
     let summary = &object.record.summary;
     let whole = ByteSpan { start: 0, end: summary.size };
     let mut headers = identity(&object);
+    bucket.show_version(object.version_id(), &mut headers);
     if let Err(error) = request.conditions.check(&summary.etag.to_string(), summary.modified.0) {
         if error.code == ErrorCode::NotModified {
             return Ok((object, Answer { headers, ..Answer::bare(StatusCode::NOT_MODIFIED) }, whole));

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use mucura_metadata as metadata;
 use mucura_metadata::ListQuery;
+use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{ListObjects, ListObjectsV2};
 use mucura_s3_wire::xml::{self, ListPage, ListedObject, Owner};
 
@@ -12,25 +13,27 @@ use crate::tokens::{parse_token, token};
 
 pub(crate) async fn list_objects(call: &Call<'_>, request: ListObjects) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
+    call.allow_listing(&bucket, Action::ListBucket)?;
     let after = request.marker.as_bytes();
     let query = query(&request.prefix, request.delimiter.as_deref(), after, request.max_keys);
-    let found = call.fresh.list_objects(bucket.id, query).await?;
+    let found = call.fresh.list_objects(bucket.record.id, query).await?;
     let next = found.truncated.then(|| text(&found.last));
-    let owner = call.shown(bucket.owner).await?;
+    let owner = call.shown(bucket.record.owner).await?;
     Ok(Answer::xml(xml::list_objects(&request, &page(found, next), &owner)))
 }
 
 pub(crate) async fn list_objects_v2(call: &Call<'_>, request: ListObjectsV2) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
+    call.allow_listing(&bucket, Action::ListBucket)?;
     let after = match &request.continuation_token {
         Some(token) => parse_token(token)?,
         None => request.start_after.as_deref().unwrap_or("").as_bytes().to_vec(),
     };
     let query = query(&request.prefix, request.delimiter.as_deref(), &after, request.max_keys);
-    let found = call.fresh.list_objects(bucket.id, query).await?;
+    let found = call.fresh.list_objects(bucket.record.id, query).await?;
     let next = found.truncated.then(|| token(&found.last));
     let owner = match request.fetch_owner {
-        true => call.shown(bucket.owner).await?,
+        true => call.shown(bucket.record.owner).await?,
         false => Owner { id: String::new(), display_name: String::new() },
     };
     Ok(Answer::xml(xml::list_objects_v2(&request, &page(found, next), &owner)))

@@ -9,7 +9,8 @@ use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::errors::Failure;
 use crate::payload::Payload;
-use crate::{attributes, checksums, conditions};
+use crate::new_object::NewObject;
+use crate::{checksums, conditions};
 
 const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
@@ -19,13 +20,14 @@ pub(crate) async fn put(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    check_early(call, bucket.id, &request.key, &request.condition).await?;
+    let new = NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
+    check_early(call, bucket.record.id, &request.key, &request.condition).await?;
     let put = PutObjectRequest {
-        bucket: bucket.id,
+        bucket: bucket.record.id,
         key: request.key,
-        owner: call.user,
+        owner: new.owner,
         size: request.body.len,
-        attributes: attributes::kept(request.attributes),
+        attributes: new.attributes,
         condition: conditions::of_write(&request.condition),
     };
     let mut body = call.upload(request.body, payload)?;
@@ -37,6 +39,7 @@ pub(crate) async fn put(
     if let Some(checksum) = &stored.checksum {
         show_checksum(checksum, &mut answer.headers);
     }
+    bucket.show_version(stored.version, &mut answer.headers);
     Ok(answer)
 }
 
@@ -51,7 +54,7 @@ pub(crate) async fn check_early(
     if *condition == WriteCondition::None {
         return Ok(());
     }
-    let object = call.fresh.object(bucket, key).await?;
+    let object = call.fresh.object(bucket, key, None).await?.filter(|object| !object.is_delete_marker());
     let etag = object.map(|object| object.record.summary.etag.to_string());
     Ok(condition.check(etag.as_deref())?)
 }

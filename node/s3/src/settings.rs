@@ -5,7 +5,9 @@ use mucura_s3_wire::config::lock::{
     DefaultRetention, LegalHold, LockHeaders, LockMode, Retention, RetentionPeriod,
 };
 use mucura_s3_wire::config::ownership::ObjectOwnership;
+use mucura_s3_wire::S3Error;
 use mucura_s3_wire::config::public_access::PublicAccessBlock;
+use mucura_s3_wire::config::tagging::{TagSet, Tagged};
 use mucura_types::Timestamp;
 
 pub(crate) fn shown_ownership(ownership: kept::Ownership) -> ObjectOwnership {
@@ -90,4 +92,14 @@ pub(crate) fn kept_lock(lock: &LockHeaders) -> kept::Lock {
 
 pub(crate) fn shown_hold(hold: bool) -> LegalHold {
     if hold { LegalHold::On } else { LegalHold::Off }
+}
+
+/// The tags of an object as records keep them.
+pub(crate) fn kept_tags(tags: &TagSet) -> Vec<(String, String)> {
+    tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The inverse of [`kept_tags`].
+pub(crate) fn shown_tags(tags: &[(String, String)]) -> Result<TagSet, S3Error> {
+    TagSet::from_pairs(tags.iter().cloned(), Tagged::Object)
 }

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::{HeaderName, header};
 use mucura_metadata::{UploadQuery, UploadRecord};
 use mucura_s3_wire::checksum::ChecksumType;
+use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{
     AbortMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
 };
@@ -16,7 +17,8 @@ use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
 use crate::listing::text;
 use crate::payload::Payload;
-use crate::{attributes, put_object};
+use crate::new_object::NewObject;
+use crate::put_object;
 
 const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 const TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
@@ -26,10 +28,10 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     let checksum = request
         .checksum
         .map(|(algorithm, kind)| (kept_algorithm(algorithm), kind == ChecksumType::FullObject));
-    let kept = attributes::kept(request.attributes);
+    let new = NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
     let upload = call
         .store()
-        .create_upload(bucket.id, &request.key, call.user, kept, checksum, call.deadline())
+        .create_upload(bucket.record.id, &request.key, new.owner, new.attributes, checksum, call.deadline())
         .await?;
     let document = xml::create_multipart_upload(&request.bucket, &request.key, &upload.to_string());
     let mut answer = Answer::xml(document);
@@ -46,13 +48,14 @@ pub(crate) async fn put_part(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    let (id, upload) = find(call, bucket.id, &request.key, &request.upload_id).await?;
+    call.allow_object(&bucket, Action::PutObject, &request.key, None)?;
+    let (id, upload) = find(call, bucket.record.id, &request.key, &request.upload_id).await?;
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
     checksums::check_part_algorithm(algorithm, request.body.checksum.map(|sent| sent.algorithm))?;
     let part = PutPartRequest {
-        bucket: bucket.id,
+        bucket: bucket.record.id,
         key: request.key,
-        owner: call.user,
+        owner: upload.owner,
         upload: id,
         number: request.part_number,
         size: request.body.len,
@@ -72,14 +75,16 @@ pub(crate) async fn put_part(
 
 pub(crate) async fn abort(call: &Call<'_>, request: AbortMultipartUpload) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
+    call.allow_object(&bucket, Action::AbortMultipartUpload, &request.key, None)?;
     let id = parse_id(&request.upload_id)?;
-    call.store().abort_upload(bucket.id, &request.key, id, call.deadline()).await?;
+    call.store().abort_upload(bucket.record.id, &request.key, id, call.deadline()).await?;
     Ok(Answer::no_content())
 }
 
 pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    let (id, upload) = find(call, bucket.id, &request.key, &request.upload_id).await?;
+    call.allow_object(&bucket, Action::ListMultipartUploadParts, &request.key, None)?;
+    let (id, upload) = find(call, bucket.record.id, &request.key, &request.upload_id).await?;
     let after = u16::try_from(request.part_number_marker).unwrap_or(u16::MAX);
     let max = usize::try_from(request.max_parts).unwrap_or(usize::MAX);
     let page = call.fresh.parts(id, after, max).await?;
@@ -102,6 +107,7 @@ pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<An
 
 pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
+    call.allow_listing(&bucket, Action::ListBucketMultipartUploads)?;
     let after_id =
         match &request.upload_id_marker[..] {
             "" => None,
@@ -117,7 +123,7 @@ pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Resu
         after_id,
         max: usize::try_from(request.max_uploads).unwrap_or(usize::MAX),
     };
-    let found = call.fresh.list_uploads(bucket.id, query).await?;
+    let found = call.fresh.list_uploads(bucket.record.id, query).await?;
     let uploads: Vec<ListedUpload> = found
         .uploads
         .into_iter()
@@ -131,7 +137,7 @@ pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Resu
     let common_prefixes: Vec<String> = found.common_prefixes.iter().map(text).collect();
     let next = found.truncated.then(|| last_of(&uploads, &common_prefixes));
     let page = UploadPage { uploads, common_prefixes, next };
-    let owner = call.shown(bucket.owner).await?;
+    let owner = call.shown(bucket.record.owner).await?;
     Ok(Answer::xml(xml::list_multipart_uploads(&request, &page, &owner)))
 }
 

@@ -74,6 +74,8 @@ pub struct CopyObject {
     pub condition: WriteCondition,
     /// What is stored beside the bytes: given anew (`REPLACE`), or `None` to keep the source's.
     pub attributes: Option<ObjectAttributes>,
+    /// What else is said of the copy. Its tags are those of the source unless they are given anew.
+    pub settings: UploadSettings,
     /// The checksum the copy shall have, if another than the source's.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
 }
@@ -94,7 +96,24 @@ impl CopyObject {
                 ));
             }
         };
-        if attributes.is_none() && source.bucket == target.bucket && source.key == target.key {
+        let mut settings = UploadSettings::parse(&target)?;
+        let tagging = head.header("x-amz-tagging-directive")?.unwrap_or("COPY");
+        settings.tags = match tagging {
+            "COPY" => None,
+            "REPLACE" => Some(settings.tags.unwrap_or_default()),
+            _ => {
+                return Err(S3Error::invalid_argument(
+                    "Unknown tagging directive.",
+                    "x-amz-tagging-directive",
+                    tagging,
+                ));
+            }
+        };
+        let changes = attributes.is_some()
+            || settings.tags.is_some()
+            || settings.website_redirect.is_some()
+            || source.version.is_some();
+        if !changes && source.bucket == target.bucket && source.key == target.key {
             return Err(S3Error::with_message(
                 ErrorCode::InvalidRequest,
                 "This copy request is illegal because it is trying to copy an object to itself without \
@@ -106,6 +125,7 @@ impl CopyObject {
             source,
             condition: WriteCondition::from_head(head)?,
             attributes,
+            settings,
             checksum_algorithm: checksum_algorithm(head)?,
             bucket: target.bucket,
             key: target.key,

@@ -94,14 +94,14 @@ pub enum Operation {
 /// Reads the head of a request.
 ///
 /// `domains` are the names under which buckets appear as host names (`BUCKET.domain`); under any
-/// other host the bucket is the first part of the path.
-pub fn parse_request(head: &RequestHead<'_>, domains: &[String]) -> Result<Request, S3Error> {
-    route(head, domains)?.parse(head)
+/// other host the bucket is the first part of the path. `now_ms` is the time since 1970.
+pub fn parse_request(head: &RequestHead<'_>, domains: &[String], now_ms: u64) -> Result<Request, S3Error> {
+    route(head, domains)?.parse(head, now_ms)
 }
 
 impl Route {
     /// Reads the parameters of the operation the request was routed to.
-    pub fn parse(self, head: &RequestHead<'_>) -> Result<Request, S3Error> {
+    pub fn parse(self, head: &RequestHead<'_>, now_ms: u64) -> Result<Request, S3Error> {
         let name = self.name;
         if !name.is_served() {
             let operation = Operation::Unsupported;
@@ -114,7 +114,7 @@ impl Route {
         let expected_bucket_owner = head.header("x-amz-expected-bucket-owner")?.map(str::to_owned);
         let bucket = self.bucket.unwrap_or_default();
         let key = self.key.unwrap_or_default();
-        let target = Target { head, query: &query, bucket, key };
+        let target = Target { head, query: &query, bucket, key, now_ms };
         let operation = match name {
             OperationName::ListBuckets => Operation::ListBuckets(ListBuckets::parse(&target)?),
             OperationName::CreateBucket => Operation::CreateBucket(CreateBucket::parse(target)?),
@@ -189,6 +189,8 @@ struct Target<'a> {
     query: &'a Query,
     bucket: String,
     key: String,
+    /// The time now, since 1970.
+    now_ms: u64,
 }
 
 impl Target<'_> {

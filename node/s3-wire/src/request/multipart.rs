@@ -4,6 +4,7 @@ use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use crate::conditions::WriteCondition;
 use crate::error::{ErrorCode, S3Error};
 use crate::head::RequestHead;
+use crate::request::upload::UploadSettings;
 use crate::request::{ObjectAttributes, RequestBody, Target};
 use crate::xml::MAX_COMPLETE_LEN;
 
@@ -16,6 +17,8 @@ pub struct CreateMultipartUpload {
     pub key: String,
     /// What is stored beside the bytes.
     pub attributes: ObjectAttributes,
+    /// What else is said of the object.
+    pub settings: UploadSettings,
     /// The checksum the parts will have and the object shall have.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
 }
@@ -48,7 +51,8 @@ impl CreateMultipartUpload {
             }
         };
         let attributes = ObjectAttributes::from_head(target.head)?;
-        Ok(Self { attributes, checksum, bucket: target.bucket, key: target.key })
+        let settings = UploadSettings::parse(&target)?;
+        Ok(Self { attributes, settings, checksum, bucket: target.bucket, key: target.key })
     }
 }
 

@@ -6,6 +6,10 @@ use crate::checksum::BodyChecksum;
 use crate::conditions::{ReadConditions, WriteCondition};
 use crate::error::{ErrorCode, S3Error};
 use crate::range::{RangeSpec, parse_range};
+use crate::acl::AclRequest;
+use crate::config::attributes::AttributesRequest;
+use crate::config::ownership::ObjectOwnership;
+use crate::request::upload::UploadSettings;
 use crate::request::{ObjectAttributes, RequestBody, Target};
 use crate::xml::{MAX_BUCKET_CONFIGURATION_LEN, MAX_DELETE_LEN};
 
@@ -14,6 +18,12 @@ use crate::xml::{MAX_BUCKET_CONFIGURATION_LEN, MAX_DELETE_LEN};
 pub struct CreateBucket {
     /// The name.
     pub bucket: String,
+    /// Who may do what with it.
+    pub acl: AclRequest,
+    /// Who owns what others write into it.
+    pub ownership: Option<ObjectOwnership>,
+    /// Whether its versions can be locked.
+    pub object_lock: bool,
     /// The body.
     pub body: RequestBody,
 }
@@ -22,7 +32,20 @@ impl CreateBucket {
     pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
         let checksum = BodyChecksum::from_head(target.head)?;
         let body = RequestBody::of_document(&target, checksum, MAX_BUCKET_CONFIGURATION_LEN)?;
-        Ok(Self { body, bypass_governance: target.bypass_governance()?, bucket: target.bucket })
+        let head = target.head;
+        let lock = head.header("x-amz-bucket-object-lock-enabled")?;
+        let ownership = head.header("x-amz-object-ownership")?.map(|name| {
+            ObjectOwnership::from_name(name).ok_or_else(|| {
+                S3Error::invalid_argument("Invalid x-amz-object-ownership header", "x-amz-object-ownership", name)
+            })
+        });
+        Ok(Self {
+            acl: AclRequest::from_headers(head.headers)?,
+            ownership: ownership.transpose()?,
+            object_lock: lock.is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            body,
+            bucket: target.bucket,
+        })
     }
 }
 
@@ -35,6 +58,8 @@ pub struct PutObject {
     pub key: String,
     /// What is stored beside the bytes.
     pub attributes: ObjectAttributes,
+    /// What else is said of it.
+    pub settings: UploadSettings,
     /// The condition to decide with the write.
     pub condition: WriteCondition,
     /// The bytes.
@@ -45,6 +70,7 @@ impl PutObject {
     pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
         Ok(Self {
             attributes: ObjectAttributes::from_head(target.head)?,
+            settings: UploadSettings::parse(&target)?,
             condition: WriteCondition::from_head(target.head)?,
             body: RequestBody::of_upload(&target)?,
             bucket: target.bucket,
@@ -175,5 +201,32 @@ impl DeleteObjects {
             ));
         }
         Ok(Self { body, bypass_governance: target.bypass_governance()?, bucket: target.bucket })
+    }
+}
+
+/// Reads what there is to know of an object besides its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetObjectAttributes {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The version, if the client names one.
+    pub version: Option<String>,
+    /// What is wanted.
+    pub wanted: AttributesRequest,
+    /// The conditions under which it is wanted.
+    pub conditions: ReadConditions,
+}
+
+impl GetObjectAttributes {
+    pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
+        Ok(Self {
+            version: target.version()?,
+            wanted: AttributesRequest::from_head(target.head)?,
+            conditions: ReadConditions::from_head(target.head, "")?,
+            bucket: target.bucket,
+            key: target.key,
+        })
     }
 }

@@ -1,0 +1,79 @@
+//! What becomes of the headers of an upload: whose the new object is, and what
+//! is kept of it besides its bytes.
+
+use mucura_metadata::{Attributes, Ownership};
+use mucura_s3_wire::acl::AclRequest;
+use mucura_s3_wire::config::lock::LockHeaders;
+use mucura_s3_wire::policy::Action;
+use mucura_s3_wire::request::{ObjectAttributes, UploadSettings};
+use mucura_types::UserId;
+
+use crate::access::Bucket;
+use crate::call::Call;
+use crate::errors::Failure;
+use crate::{acl, attributes, settings};
+
+/// The header that a website's redirect is kept as.
+const REDIRECT: &str = "x-amz-website-redirect-location";
+
+/// A new object, before its bytes.
+pub(crate) struct NewObject {
+    pub(crate) owner: UserId,
+    pub(crate) attributes: Attributes,
+}
+
+impl NewObject {
+    /// Checks that the caller may store such an object under this key.
+    /// `attributes` are none for a copy that keeps those of its source.
+    pub(crate) async fn prepare(
+        call: &Call<'_>,
+        bucket: &Bucket,
+        key: &str,
+        attributes: Option<&ObjectAttributes>,
+        said: &UploadSettings,
+    ) -> Result<Self, Failure> {
+        call.allow_object(bucket, Action::PutObject, key, None)?;
+        if said.tags.is_some() {
+            call.allow_object(bucket, Action::PutObjectTagging, key, None)?;
+        }
+        if said.acl != AclRequest::None {
+            call.allow_object(bucket, Action::PutObjectAcl, key, None)?;
+        }
+        check_lock(call, bucket, key, &said.lock)?;
+        let owner = owner_of_new(call, bucket, &said.acl);
+        let mut kept = attributes.cloned().map(attributes::kept).unwrap_or_default();
+        if let Some(redirect) = &said.website_redirect {
+            kept.headers.push((REDIRECT.to_owned(), redirect.clone()));
+        }
+        if let Some(list) = acl::asked(call, &said.acl, owner, bucket.record.owner).await? {
+            bucket.check_new_acl(&said.acl, &list)?;
+            kept.acl = acl::to_keep(&list, owner).filter(|_| !bucket.enforces_ownership());
+        }
+        kept.tags = said.tags.as_ref().map(settings::kept_tags).unwrap_or_default();
+        kept.lock = settings::kept_lock(&said.lock);
+        Ok(Self { owner, attributes: kept })
+    }
+}
+
+fn check_lock(call: &Call<'_>, bucket: &Bucket, key: &str, lock: &LockHeaders) -> Result<(), Failure> {
+    if *lock != LockHeaders::default() {
+        bucket.check_lock()?;
+    }
+    if lock.retention.is_some() {
+        call.allow_object(bucket, Action::PutObjectRetention, key, None)?;
+    }
+    if lock.legal_hold.is_some() {
+        call.allow_object(bucket, Action::PutObjectLegalHold, key, None)?;
+    }
+    Ok(())
+}
+
+/// Whose an object is that the caller writes (S3, object ownership).
+fn owner_of_new(call: &Call<'_>, bucket: &Bucket, acl: &AclRequest) -> UserId {
+    let given = match bucket.record.ownership {
+        Some(Ownership::BucketOwnerEnforced) => true,
+        Some(Ownership::BucketOwnerPreferred) => acl::gives_to_bucket_owner(acl),
+        Some(Ownership::ObjectWriter) | None => false,
+    };
+    if given { bucket.record.owner } else { call.user }
+}
