@@ -17,12 +17,15 @@
 //!
 //! Invariant: no input makes anything here panic, and every parser has its bounds.
 
+pub mod access;
+pub mod acl;
 pub mod auth;
 pub mod checksum;
 pub mod chunked;
 pub mod conditions;
 pub mod error;
 mod head;
+pub mod policy;
 pub mod range;
 pub mod request;
 pub mod sigv2;

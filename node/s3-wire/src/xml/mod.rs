@@ -9,7 +9,7 @@ mod delete;
 mod escape;
 mod listing;
 mod multipart;
-mod reader;
+pub(crate) mod reader;
 
 pub use bucket::{ListedBucket, list_buckets, location_constraint, parse_bucket_configuration};
 pub use complete::{CompletedPart, parse_complete};

@@ -10,20 +10,20 @@ const MAX_DEPTH: usize = 6;
 
 /// An element: its name without prefix, its own text, its children. Attributes are dropped.
 #[derive(Debug, Default)]
-pub(super) struct Element {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) children: Vec<Element>,
+pub(crate) struct Element {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) children: Vec<Element>,
 }
 
 impl Element {
     /// The text of an element that has no children.
-    pub(super) fn leaf(&self) -> Result<&str, S3Error> {
+    pub(crate) fn leaf(&self) -> Result<&str, S3Error> {
         if self.children.is_empty() { Ok(&self.text) } else { Err(malformed()) }
     }
 }
 
-pub(super) fn malformed() -> S3Error {
+pub(crate) fn malformed() -> S3Error {
     ErrorCode::MalformedXml.into()
 }
 
@@ -31,7 +31,7 @@ pub(super) fn malformed() -> S3Error {
 ///
 /// `MaxMessageLengthExceeded` beyond `max_len` bytes; `MalformedXML` for what is not well-formed, is
 /// nested too deep, or has a document type, an entity of its own, or a processing instruction.
-pub(super) fn parse(body: &[u8], max_len: usize, root: &str) -> Result<Element, S3Error> {
+pub(crate) fn parse(body: &[u8], max_len: usize, root: &str) -> Result<Element, S3Error> {
     if body.len() > max_len {
         return Err(S3Error::new(ErrorCode::MaxMessageLengthExceeded)
             .field("MaxMessageLengthBytes", max_len.to_string()));
