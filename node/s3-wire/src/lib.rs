@@ -17,6 +17,8 @@
 //!
 //! Invariant: no input makes anything here panic, and every parser has its bounds.
 
+pub mod access;
+pub mod acl;
 pub mod auth;
 pub mod checksum;
 pub mod chunked;
@@ -24,6 +26,7 @@ pub mod conditions;
 pub mod config;
 pub mod error;
 mod head;
+pub mod policy;
 pub mod range;
 pub mod request;
 pub mod sigv2;

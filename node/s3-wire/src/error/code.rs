@@ -33,6 +33,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    AccessControlListNotSupported "AccessControlListNotSupported" 400 "The bucket does not allow ACLs"
     AccessDenied "AccessDenied" 403 "Access Denied"
     AccessForbidden "AccessForbidden" 403 "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
     AccountProblem "AccountProblem" 403 "There is a problem with your account that prevents the operation from completing successfully."
@@ -53,6 +54,7 @@ error_codes! {
     InternalError "InternalError" 500 "We encountered an internal error. Please try again."
     InvalidAccessKeyId "InvalidAccessKeyId" 403 "The AWS Access Key Id you provided does not exist in our records."
     InvalidArgument "InvalidArgument" 400 "Invalid Argument"
+    InvalidBucketAclWithObjectOwnership "InvalidBucketAclWithObjectOwnership" 400 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
     InvalidBucketName "InvalidBucketName" 400 "The specified bucket is not valid."
     InvalidBucketState "InvalidBucketState" 409 "The request is not valid for the current state of the bucket."
     InvalidDigest "InvalidDigest" 400 "The Content-MD5 you specified was invalid."
@@ -71,6 +73,8 @@ error_codes! {
     InvalidToken "InvalidToken" 400 "The provided token is malformed or otherwise invalid."
     InvalidUri "InvalidURI" 400 "Couldn't parse the specified URI."
     KeyTooLong "KeyTooLongError" 400 "Your key is too long"
+    MalformedAcl "MalformedACLError" 400 "The XML you provided was not well-formed or did not validate against our published schema"
+    MalformedPolicy "MalformedPolicy" 400 "This policy contains invalid Json"
     MalformedTrailer "MalformedTrailerError" 400 "The request contained trailing data that was not well-formed or did not conform to our published schema."
     MalformedXml "MalformedXML" 400 "The XML you provided was not well-formed or did not validate against our published schema"
     MaxMessageLengthExceeded "MaxMessageLengthExceeded" 400 "Your request was too big."
@@ -105,6 +109,7 @@ error_codes! {
     SlowDown "SlowDown" 503 "Please reduce your request rate."
     TooManyBuckets "TooManyBuckets" 400 "You have attempted to create more buckets than allowed"
     UnexpectedContent "UnexpectedContent" 400 "This request contains unsupported content."
+    UnresolvableGrantByEmailAddress "UnresolvableGrantByEmailAddress" 400 "The email address you provided does not match any account on record."
     XAmzContentSha256Mismatch "XAmzContentSHA256Mismatch" 400 "The provided 'x-amz-content-sha256' header does not match what was computed."
 }
 

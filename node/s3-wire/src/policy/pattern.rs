@@ -1,0 +1,236 @@
+//! Texts with wildcards and policy variables, matched in linear time.
+
+use crate::policy::context::Context;
+use crate::policy::key::ConditionKey;
+
+/// A run between two `*` that has a `?` in it is searched for at every place, so its length is what
+/// bounds the time. Other runs are searched for in linear time whatever their length.
+const MAX_RUN_WITH_QUESTION_MARK: usize = 64;
+/// Each variable may become as long as a header.
+const MAX_VARIABLES: usize = 16;
+
+/// What of a text is special.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Syntax {
+    pub(super) wildcards: Wildcards,
+    pub(super) variables: Variables,
+}
+
+/// Whether `*` and `?` are wildcards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wildcards {
+    On,
+    Off,
+}
+
+/// Whether `${...}` is a variable: only since the version of 2012.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variables {
+    On,
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Variable { key: ConditionKey, default: Option<String> },
+    /// `?`
+    AnyChar,
+    /// `*`
+    AnyText,
+}
+
+/// A pattern that is not one: an open or unknown variable, too many, or too long a run with `?`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadPattern;
+
+/// A text of a policy that values are compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pattern {
+    pieces: Vec<Piece>,
+}
+
+impl Pattern {
+    pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Self, BadPattern> {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(char) = rest.chars().next() {
+            if syntax.variables == Variables::On
+                && let Some(open) = rest.strip_prefix("${")
+            {
+                let (inner, after) = open.split_once('}').ok_or(BadPattern)?;
+                rest = after;
+                match inner {
+                    "*" | "?" | "$" => literal.push_str(inner),
+                    _ => {
+                        flush(&mut literal, &mut pieces);
+                        pieces.push(variable(inner)?);
+                    }
+                }
+                continue;
+            }
+            rest = &rest[char.len_utf8()..];
+            let special = match char {
+                '*' if syntax.wildcards == Wildcards::On => Piece::AnyText,
+                '?' if syntax.wildcards == Wildcards::On => Piece::AnyChar,
+                _ => {
+                    literal.push(char);
+                    continue;
+                }
+            };
+            flush(&mut literal, &mut pieces);
+            // Two stars are as good as one.
+            if special != Piece::AnyText || pieces.last() != Some(&Piece::AnyText) {
+                pieces.push(special);
+            }
+        }
+        flush(&mut literal, &mut pieces);
+        let pattern = Self { pieces };
+        let variables = pattern.pieces.iter().filter(|piece| matches!(piece, Piece::Variable { .. }));
+        let bounded = variables.count() <= MAX_VARIABLES && pattern.searches_are_bounded();
+        if bounded { Ok(pattern) } else { Err(BadPattern) }
+    }
+
+    fn searches_are_bounded(&self) -> bool {
+        self.pieces.split(|piece| *piece == Piece::AnyText).all(|run| {
+            let chars = |piece: &Piece| match piece {
+                Piece::Text(text) => text.chars().count(),
+                _ => 1,
+            };
+            !run.contains(&Piece::AnyChar)
+                || run.iter().map(chars).sum::<usize>() <= MAX_RUN_WITH_QUESTION_MARK
+        })
+    }
+
+    /// Whether it means one text, whoever asks.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
+    }
+
+    /// Whether it means one text, and not the empty one.
+    pub(super) fn is_fixed_and_not_empty(&self) -> bool {
+        self.is_fixed() && !self.pieces.is_empty()
+    }
+
+    /// Whether the value fits. A pattern with a variable of which nothing is known fits nothing.
+    pub(super) fn matches(&self, value: &str, context: &Context) -> bool {
+        match self.resolve(context) {
+            Some(runs) => runs_match(&runs, value),
+            None => false,
+        }
+    }
+
+    /// Whether the value is this text, but for upper and lower case.
+    pub(super) fn matches_ignoring_case(&self, value: &str, context: &Context) -> bool {
+        let Some(runs) = self.resolve(context) else { return false };
+        let lowered: Vec<Run> = runs.iter().map(Run::to_lowercase).collect();
+        runs_match(&lowered, &value.to_lowercase())
+    }
+
+    /// The runs between the stars, variables filled in. What a variable holds is never a wildcard.
+    fn resolve(&self, context: &Context) -> Option<Vec<Run>> {
+        let mut runs = vec![Run::default()];
+        for piece in &self.pieces {
+            let text = match piece {
+                Piece::AnyText => {
+                    runs.push(Run::default());
+                    continue;
+                }
+                Piece::AnyChar => None,
+                Piece::Text(text) => Some(text.as_str()),
+                Piece::Variable { key, default } => Some(context.variable(key).or(default.as_deref())?),
+            };
+            if let Some(run) = runs.last_mut() {
+                run.push(text);
+            }
+        }
+        Some(runs)
+    }
+}
+
+fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
+    if !literal.is_empty() {
+        pieces.push(Piece::Text(std::mem::take(literal)));
+    }
+}
+
+/// `key` or `key, 'default'`.
+fn variable(inner: &str) -> Result<Piece, BadPattern> {
+    let (name, default) = match inner.split_once(',') {
+        None => (inner, None),
+        Some((name, default)) => {
+            let default = default.trim().strip_prefix('\'').and_then(|open| open.strip_suffix('\''));
+            (name, Some(default.ok_or(BadPattern)?.to_owned()))
+        }
+    };
+    let key = ConditionKey::known(name.trim()).ok_or(BadPattern)?;
+    Ok(Piece::Variable { key, default })
+}
+
+/// What stands between two stars: texts, and single characters of any kind (`None`).
+#[derive(Debug, Default)]
+struct Run {
+    parts: Vec<Option<String>>,
+}
+
+impl Run {
+    fn push(&mut self, text: Option<&str>) {
+        match (self.parts.last_mut(), text) {
+            (Some(Some(last)), Some(text)) => last.push_str(text),
+            _ => self.parts.push(text.map(str::to_owned)),
+        }
+    }
+
+    fn to_lowercase(&self) -> Self {
+        Self { parts: self.parts.iter().map(|part| part.as_ref().map(|text| text.to_lowercase())).collect() }
+    }
+
+    /// The rest of a value that begins with this.
+    fn strip_from_start<'a>(&self, value: &'a str) -> Option<&'a str> {
+        self.parts.iter().try_fold(value, |rest, part| match part {
+            Some(text) => rest.strip_prefix(text.as_str()),
+            None => rest.chars().next().and_then(|char| rest.get(char.len_utf8()..)),
+        })
+    }
+
+    /// The rest of a value that ends with this.
+    fn strip_from_end<'a>(&self, value: &'a str) -> Option<&'a str> {
+        self.parts.iter().rev().try_fold(value, |rest, part| match part {
+            Some(text) => rest.strip_suffix(text.as_str()),
+            None => {
+                let last = rest.chars().next_back()?;
+                rest.get(..rest.len() - last.len_utf8())
+            }
+        })
+    }
+
+    /// What follows the first place where this stands in the value.
+    fn strip_first<'a>(&self, value: &'a str) -> Option<&'a str> {
+        match self.parts.as_slice() {
+            [] => Some(value),
+            [Some(text)] => value.find(text.as_str()).and_then(|at| value.get(at + text.len()..)),
+            _ => value
+                .char_indices()
+                .map(|(at, _)| at)
+                .find_map(|at| value.get(at..).and_then(|rest| self.strip_from_start(rest))),
+        }
+    }
+}
+
+/// The first run starts the value, the last ends it, and the others follow each other in between:
+/// taking the first place for each leaves most for the rest, so nothing is tried twice.
+fn runs_match(runs: &[Run], value: &str) -> bool {
+    let (first, rest) = match runs.split_first() {
+        Some((first, rest)) => (first, rest),
+        None => return value.is_empty(),
+    };
+    let Some(after_first) = first.strip_from_start(value) else { return false };
+    let Some((last, middle)) = rest.split_last() else { return after_first.is_empty() };
+    let Some(between) = last.strip_from_end(after_first) else { return false };
+    middle.iter().try_fold(between, |rest, run| run.strip_first(rest)).is_some()
+}
+
+#[cfg(test)]
+#[path = "pattern_tests.rs"]
+mod tests;
