@@ -68,6 +68,15 @@ impl Claim {
         }
     }
 
+    /// How it is signed, as conditions know it: `s3:signatureversion` and `s3:authType`.
+    pub fn form(&self) -> (&'static str, &'static str) {
+        let (version, presigned) = match self {
+            Self::V4(claim) => ("AWS4-HMAC-SHA256", claim.is_presigned()),
+            Self::V2(claim) => ("AWS", claim.is_presigned()),
+        };
+        (version, if presigned { "REST-QUERY-STRING" } else { "REST-HEADER" })
+    }
+
     /// Verifies time and signature against the secret of [`Claim::access_key`].
     ///
     /// Fails with `RequestTimeTooSkewed`, `AccessDenied` (expired, or not yet valid) or

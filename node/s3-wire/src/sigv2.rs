@@ -79,6 +79,10 @@ enum Life {
 }
 
 impl Claim {
+    pub(crate) fn is_presigned(&self) -> bool {
+        matches!(self.life, Life::Until { .. })
+    }
+
     /// Whether a query carries a claim of this version.
     pub(crate) fn is_in(query: &Query) -> bool {
         query.has("AWSAccessKeyId") || query.has("Signature")

@@ -1,12 +1,14 @@
 //! Who may do what. The decision itself is pure (`mucura_s3_wire::access`); here
 //! is gathered what it rests on.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use mucura_metadata::{BucketRecord, VersionId, Versioning};
 use mucura_s3_wire::access::{
-    BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question, Requester, Resource,
-    bucket_is_public, check_acl_supported, check_bucket_acl_fits, check_public_acl, check_public_policy, decide,
-    decide_missing,
+    BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question, Requester,
+    Resource, bucket_is_public, check_acl_supported, check_bucket_acl_fits, check_public_acl,
+    check_public_policy, decide, decide_missing,
 };
 use mucura_s3_wire::acl::{Acl, AclRequest};
 use mucura_s3_wire::policy::{Action, Policy};
@@ -159,7 +161,13 @@ impl Call<'_> {
 
     /// Whether the caller may do this with the bucket.
     pub(crate) fn allow_bucket(&self, bucket: &Bucket, action: Action) -> Result<(), Failure> {
-        self.refuse_unless(decide(&self.question(bucket, action, None, None, &self.context)))
+        let context = self.context_of(bucket, None)?;
+        self.refuse_unless(decide(&self.question(bucket, action, None, None, &context)))
+    }
+
+    /// Whether the caller may list what is in the bucket.
+    pub(crate) fn allow_listing(&self, bucket: &Bucket, action: Action) -> Result<(), Failure> {
+        self.allow_bucket(bucket, action)
     }
 
     /// Whether the caller may do this with the object of a key. `object` is
@@ -172,9 +180,8 @@ impl Call<'_> {
         object: Option<&ObjectInfo>,
     ) -> Result<(), Failure> {
         let known = object.map(Known::of);
-        let context = self.context_of(object);
-        let context = context.as_ref().unwrap_or(&self.context);
-        self.refuse_unless(decide(&self.question(bucket, action, Some(key), known.as_ref(), context)))
+        let context = self.context_of(bucket, object)?;
+        self.refuse_unless(decide(&self.question(bucket, action, Some(key), known.as_ref(), &context)))
     }
 
     /// The version that the caller wants to do something with.
@@ -192,7 +199,8 @@ impl Call<'_> {
         if let Some(there) = there {
             self.allow_object(bucket, action, key, Some(there))?;
         } else {
-            self.refuse_unless(decide_missing(&self.question(bucket, action, Some(key), None, &self.context)))?;
+            let context = self.context_of(bucket, None)?;
+            self.refuse_unless(decide_missing(&self.question(bucket, action, Some(key), None, &context)))?;
         }
         let (code, named) = match version {
             Some(_) => (ErrorCode::NoSuchVersion, true),
@@ -235,17 +243,22 @@ impl Call<'_> {
         }
     }
 
-    /// The context with the tags of an object, if it has any.
-    fn context_of(&self, object: Option<&ObjectInfo>) -> Option<Context> {
-        let tags = &object?.record.attributes.tags;
-        if tags.is_empty() {
-            return None;
+    /// What the conditions of the bucket's policy may ask about, the tags of
+    /// an object among it.
+    fn context_of(&self, bucket: &Bucket, object: Option<&ObjectInfo>) -> Result<Cow<'_, Context>, S3Error> {
+        if bucket.policy.is_none() {
+            return Ok(Cow::Borrowed(&self.conditions.nothing));
         }
-        let mut context = self.context.clone();
+        let context = self.conditions.context(self.requester())?;
+        let tags = object.map(|object| &object.record.attributes.tags[..]).unwrap_or_default();
+        if tags.is_empty() {
+            return Ok(Cow::Borrowed(context));
+        }
+        let mut context = context.clone();
         for (key, value) in tags {
             context.set(&format!("s3:ExistingObjectTag/{key}"), value.as_str());
         }
-        Some(context)
+        Ok(Cow::Owned(context))
     }
 
     fn refuse_unless(&self, decision: Decision) -> Result<(), Failure> {

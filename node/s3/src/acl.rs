@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use mucura_metadata as kept;
-use mucura_s3_wire::acl::{Acl, AclRequest, CannedAcl, Grant, GrantRequest, Grantee, GranteeRef, Permission, resolve};
+use mucura_s3_wire::acl::{
+    Acl, AclRequest, CannedAcl, Grant, GrantRequest, Grantee, GranteeRef, Permission, resolve,
+};
 use mucura_types::UserId;
 
 use crate::call::Call;

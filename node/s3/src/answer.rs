@@ -44,9 +44,14 @@ impl Answer {
 
     /// 200 with a document.
     pub(crate) fn xml(document: String) -> Self {
+        Self::document(document.into())
+    }
+
+    /// The same, of bytes.
+    pub(crate) fn document(document: Bytes) -> Self {
         let mut answer = Self::ok();
         answer.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-        answer.content = Content::Whole(document.into());
+        answer.content = Content::Whole(document);
         answer
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn kept(given: ObjectAttributes) -> Attributes {
     ];
     let headers =
         headers.into_iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value?))).collect();
-    Attributes { headers, user: given.metadata }
+    Attributes { headers, user: given.metadata, ..Attributes::default() }
 }
 
 /// Into the head of an answer.

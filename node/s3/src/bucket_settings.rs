@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use mucura_metadata::{self as kept, BucketChange, BucketDocument, BucketRecord, Versioning};
-use mucura_s3_wire::acl::{AclRequest, access_control_policy, parse_acl};
+use mucura_s3_wire::acl::{AclRequest, parse_acl};
 use mucura_s3_wire::config::cors::CorsConfiguration;
 use mucura_s3_wire::config::encryption::EncryptionConfiguration;
 use mucura_s3_wire::config::lifecycle::LifecycleConfiguration;
@@ -13,7 +13,7 @@ use mucura_s3_wire::config::notification::NotificationConfiguration;
 use mucura_s3_wire::config::ownership::OwnershipControls;
 use mucura_s3_wire::config::policy_status::PolicyStatus;
 use mucura_s3_wire::config::public_access::PublicAccessBlock;
-use mucura_s3_wire::config::request_payment::RequestPayment;
+use mucura_s3_wire::config::request_payment::{Payer, RequestPayment};
 use mucura_s3_wire::config::tagging::{TagSet, Tagged};
 use mucura_s3_wire::config::versioning::{VersioningConfiguration, VersioningStatus};
 use mucura_s3_wire::config::website::WebsiteConfiguration;
@@ -30,6 +30,9 @@ use crate::document::read_bytes;
 use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::settings;
+
+/// The one storage class.
+const STANDARD: &str = "STANDARD";
 
 /// The error of S3 for a setting that a bucket does not have.
 fn missing(setting: BucketSetting, bucket: &str) -> S3Error {
@@ -94,7 +97,9 @@ fn write_action(setting: BucketSetting) -> Action {
         BucketSetting::ObjectLock => Action::PutBucketObjectLockConfiguration,
         BucketSetting::OwnershipControls => Action::PutBucketOwnershipControls,
         // Neither of them is ever set.
-        BucketSetting::Policy | BucketSetting::Location | BucketSetting::PolicyStatus => Action::PutBucketPolicy,
+        BucketSetting::Policy | BucketSetting::Location | BucketSetting::PolicyStatus => {
+            Action::PutBucketPolicy
+        }
         BucketSetting::PublicAccessBlock => Action::PutBucketPublicAccessBlock,
         BucketSetting::RequestPayment => Action::PutBucketRequestPayment,
         BucketSetting::Tagging => Action::PutBucketTagging,
@@ -128,7 +133,9 @@ pub(crate) async fn get(call: &Call<'_>, request: BucketSettingRequest) -> Resul
             let owner = call.shown(record.owner).await?;
             call.show_acl(&owner, &acl::shown(record.acl.as_ref(), record.owner)).await?
         }
-        BucketSetting::Versioning => VersioningConfiguration { status: status_of(record.versioning) }.to_xml(),
+        BucketSetting::Versioning => {
+            VersioningConfiguration { status: status_of(record.versioning) }.to_xml()
+        }
         BucketSetting::ObjectLock => {
             let lock = record.lock.ok_or_else(none)?;
             ObjectLockConfiguration { default: lock.default.map(settings::shown_default) }.to_xml()
@@ -141,7 +148,7 @@ pub(crate) async fn get(call: &Call<'_>, request: BucketSettingRequest) -> Resul
             settings::shown_block(record.public_access.ok_or_else(none)?).to_xml()
         }
         BucketSetting::PolicyStatus => PolicyStatus { is_public: bucket.is_public() }.to_xml(),
-        _ => RequestPayment::default().to_xml(),
+        _ => RequestPayment { payer: Payer::BucketOwner }.to_xml(),
     };
     Ok(Answer::xml(document))
 }
@@ -186,13 +193,12 @@ pub(crate) async fn put(
     let change = match setting {
         BucketSetting::Acl => BucketChange::Acl(new_acl(call, &bucket, &request.acl, &body).await?),
         BucketSetting::Policy => {
-            let text = new_policy(&bucket, &body, call, request.confirm_remove_self_access)?;
+            let text = new_policy(&bucket, &body)?;
             BucketChange::Document { document: BucketDocument::Policy, text: Some(text) }
         }
         setting => {
             let record = bucket.record.clone();
-            let region = call.shared.config.clone();
-            call.shared.compute(move || changed(setting, &record, &body, &region)).await??
+            call.shared.compute(move || changed(setting, &record, &body)).await??
         }
     };
     call.store().change_bucket(bucket.record.id, change, call.deadline()).await?;
@@ -204,12 +210,7 @@ pub(crate) async fn put(
 }
 
 /// The change that a document asks for.
-fn changed(
-    setting: BucketSetting,
-    bucket: &BucketRecord,
-    body: &[u8],
-    config: &crate::config::S3Config,
-) -> Result<BucketChange, S3Error> {
+fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result<BucketChange, S3Error> {
     let document = |document, text: String| BucketChange::Document { document, text: Some(text.into()) };
     Ok(match setting {
         BucketSetting::Versioning => {
@@ -232,13 +233,16 @@ fn changed(
         }
         BucketSetting::Cors => document(BucketDocument::Cors, CorsConfiguration::parse(body)?.to_xml()),
         BucketSetting::Encryption => {
-            let encryption = EncryptionConfiguration::parse(body)?;
-            config.check_default_encryption(&encryption.default)?;
-            document(BucketDocument::Encryption, encryption.to_xml())
+            document(BucketDocument::Encryption, EncryptionConfiguration::parse(body)?.to_xml())
         }
         BucketSetting::Lifecycle => {
-            let lifecycle = LifecycleConfiguration::parse(body, &config.storage_classes())?;
-            lifecycle.check_bucket(bucket.lock.is_some())?;
+            let mut lifecycle = LifecycleConfiguration::parse(body)?;
+            lifecycle.check_storage_classes(&[STANDARD])?;
+            let mut number = 0;
+            lifecycle.fill_ids(|| {
+                number += 1;
+                format!("rule-{number}")
+            });
             document(BucketDocument::Lifecycle, lifecycle.to_xml())
         }
         BucketSetting::Logging => document(BucketDocument::Logging, BucketLogging::parse(body)?.to_xml()),
@@ -248,13 +252,18 @@ fn changed(
         BucketSetting::Tagging => {
             document(BucketDocument::Tagging, TagSet::parse(body, Tagged::Bucket)?.to_xml())
         }
-        BucketSetting::Website => document(BucketDocument::Website, WebsiteConfiguration::parse(body)?.to_xml()),
+        BucketSetting::Website => {
+            document(BucketDocument::Website, WebsiteConfiguration::parse(body)?.to_xml())
+        }
         BucketSetting::RequestPayment => {
             RequestPayment::parse(body)?;
             // The owner pays: there is nothing else to be had.
             BucketChange::PublicAccess(bucket.public_access)
         }
-        BucketSetting::Acl | BucketSetting::Policy | BucketSetting::Location | BucketSetting::PolicyStatus => {
+        BucketSetting::Acl
+        | BucketSetting::Policy
+        | BucketSetting::Location
+        | BucketSetting::PolicyStatus => {
             return Err(ErrorCode::MethodNotAllowed.into());
         }
     })
@@ -270,7 +279,9 @@ async fn new_acl(
     let owner = bucket.record.owner;
     let list = match asked {
         AclRequest::None if body.is_empty() => {
-            return Err(S3Error::new(ErrorCode::MissingSecurityHeader).field("MissingHeaderName", "x-amz-acl").into());
+            return Err(S3Error::new(ErrorCode::MissingSecurityHeader)
+                .field("MissingHeaderName", "x-amz-acl")
+                .into());
         }
         AclRequest::None => {
             let document = parse_acl(body)?;
@@ -286,10 +297,10 @@ async fn new_acl(
 }
 
 /// The text of a new policy, as the client gave it.
-fn new_policy(bucket: &Bucket, body: &Bytes, call: &Call<'_>, confirmed: bool) -> Result<Bytes, S3Error> {
+fn new_policy(bucket: &Bucket, body: &Bytes) -> Result<Bytes, S3Error> {
     let text = std::str::from_utf8(body).map_err(|_| ErrorCode::MalformedPolicy)?;
     let policy = Policy::parse(text, &bucket.name)?;
-    bucket.check_new_policy(&policy, call, confirmed)?;
+    bucket.check_new_policy(&policy)?;
     Ok(body.clone())
 }
 

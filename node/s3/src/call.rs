@@ -1,15 +1,18 @@
-use mucura_metadata::BucketRecord;
+use std::sync::OnceLock;
+
+use mucura_s3_wire::access::{Context, RequestFacts, Requester, context_of};
+use mucura_s3_wire::acl::{Acl, Grantee, access_control_policy};
 use mucura_s3_wire::auth::Verified;
 use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::xml::Owner;
-use mucura_s3_wire::{ErrorCode, S3Error};
+use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
 use mucura_store::{
-    Body, Fresh, PartInfo, PutObjectRequest, PutPartRequest, ROOT_USER, Store, StoreError, Stored,
+    ANONYMOUS_USER, Body, Fresh, PartInfo, PutObjectRequest, PutPartRequest, ROOT_NAME, ROOT_USER, Store,
+    StoreError, Stored,
 };
 use mucura_types::UserId;
 use tokio::time::Instant;
 
-use crate::access::check_access;
 use crate::errors::Failure;
 use crate::front::Shared;
 use crate::payload::Payload;
@@ -19,12 +22,45 @@ use crate::upload_body::UploadBody;
 pub(crate) struct Call<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) fresh: Fresh,
+    /// Who signed; none: nobody did.
+    pub(crate) signer: Option<Signer>,
+    /// The same as a user: the anonymous one, where nobody did.
     pub(crate) user: UserId,
-    pub(crate) verified: Verified,
     /// The account that must own the bucket, if the client insists on one.
     pub(crate) expected_owner: Option<String>,
     /// The URL that was asked for, without its query.
     pub(crate) url: String,
+    pub(crate) conditions: Conditions<'a>,
+}
+
+/// Whoever signed a request.
+pub(crate) struct Signer {
+    pub(crate) user: UserId,
+    /// The user as text.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// How the request was signed, as conditions know it.
+    pub(crate) form: (&'static str, &'static str),
+    pub(crate) verified: Verified,
+}
+
+/// What conditions of policies may ask about, gathered when one does.
+pub(crate) struct Conditions<'a> {
+    pub(crate) head: RequestHead<'a>,
+    pub(crate) facts: RequestFacts,
+    pub(crate) context: OnceLock<Context>,
+    /// For buckets without a policy, where nobody asks.
+    pub(crate) nothing: Context,
+}
+
+impl Conditions<'_> {
+    pub(crate) fn context(&self, requester: Requester<'_>) -> Result<&Context, S3Error> {
+        if let Some(context) = self.context.get() {
+            return Ok(context);
+        }
+        let context = context_of(&self.head, requester, &self.facts)?;
+        Ok(self.context.get_or_init(|| context))
+    }
 }
 
 impl Call<'_> {
@@ -55,23 +91,27 @@ impl Call<'_> {
         Box::pin(self.store().put_part(part, body, self.deadline())).await
     }
 
-    /// The bucket, if the caller may deal with it.
-    pub(crate) async fn bucket(&self, name: &str) -> Result<BucketRecord, Failure> {
-        self.bucket_of(name, self.expected_owner.as_deref()).await
-    }
-
-    /// The same, of this owner.
-    pub(crate) async fn bucket_of(&self, name: &str, owner: Option<&str>) -> Result<BucketRecord, Failure> {
-        Ok(check_access(name, self.fresh.bucket(name).await?, self.user, owner)?)
-    }
-
     /// A user as answers show them.
     pub(crate) async fn shown(&self, user: UserId) -> Result<Owner, Failure> {
         let display_name = match user {
-            ROOT_USER => "root".to_owned(),
+            ROOT_USER => ROOT_NAME.to_owned(),
+            ANONYMOUS_USER => "anonymous".to_owned(),
             user => self.fresh.user(user).await?.map(|record| record.name).unwrap_or_default(),
         };
         Ok(Owner { id: user.to_string(), display_name })
+    }
+
+    /// An access control list as answers show it.
+    pub(crate) async fn show_acl(&self, owner: &Owner, acl: &Acl) -> Result<String, Failure> {
+        let mut names = std::collections::BTreeMap::new();
+        for grant in acl.grants() {
+            if let Grantee::User(id) = &grant.grantee
+                && let Ok(user) = id.parse::<UserId>()
+            {
+                names.insert(id.clone(), self.shown(user).await?.display_name);
+            }
+        }
+        Ok(access_control_policy(owner, acl, |id| names.get(id).cloned()))
     }
 
     /// The body of an upload.
@@ -80,10 +120,16 @@ impl Call<'_> {
         said: RequestBody,
         payload: &'p mut Payload,
     ) -> Result<UploadBody<'p>, S3Error> {
+        let verified = self.signer.as_ref().map(|signer| &signer.verified);
         // The signature covers what the claim says: nothing else may be believed.
-        if said.payload != self.verified.payload {
+        let believed = match verified {
+            Some(verified) => said.payload == verified.payload,
+            None => !said.payload.needs_signature(),
+        };
+        if !believed {
             return Err(ErrorCode::AccessDenied.into());
         }
-        UploadBody::new(payload, said, self.verified.chunk_signer.clone(), self.shared.config.idle_timeout)
+        let chunk_signer = verified.and_then(|verified| verified.chunk_signer.clone());
+        UploadBody::new(payload, said, chunk_signer, self.shared.config.idle_timeout)
     }
 }

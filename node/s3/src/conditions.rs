@@ -21,7 +21,9 @@ pub(crate) fn of_delete(asked: &Asked) -> Result<DeleteCondition, S3Error> {
     match asked {
         Asked::None => Ok(DeleteCondition::default()),
         Asked::Absent => Err(S3Error::header_not_implemented("If-None-Match")),
-        Asked::Matches(tags) => Ok(DeleteCondition { if_match: Some(known(tags)), ..DeleteCondition::default() }),
+        Asked::Matches(tags) => {
+            Ok(DeleteCondition { if_match: Some(known(tags)), ..DeleteCondition::default() })
+        }
     }
 }
 

@@ -22,8 +22,8 @@ const COPY_SOURCE_VERSION: HeaderName = HeaderName::from_static("x-amz-copy-sour
 pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     let source = find_source(call, &request.source).await?;
-    let new =
-        NewObject::prepare(call, &bucket, &request.key, request.attributes.as_ref(), &request.settings).await?;
+    let new = NewObject::prepare(call, &bucket, &request.key, request.attributes.as_ref(), &request.settings)
+        .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
     let record = &source.object.record;
     let span = ByteSpan { start: 0, end: record.summary.size };
@@ -126,8 +126,9 @@ async fn find_source(call: &Call<'_>, source: &wire::CopySource) -> Result<Sourc
         // A copy cannot be made from a delete marker, by whatever name.
         Failure::DeleteMarker { error, .. } if version.is_some() => S3Error {
             code: ErrorCode::InvalidRequest,
-            message: "The source of a copy request may not specifically refer to a delete marker by version id."
-                .into(),
+            message:
+                "The source of a copy request may not specifically refer to a delete marker by version id."
+                    .into(),
             ..error
         }
         .into(),

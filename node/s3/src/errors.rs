@@ -1,14 +1,26 @@
 //! From the errors of the use cases to those of S3.
 
-use mucura_metadata::Rejection;
+use http::HeaderMap;
+use mucura_metadata::{Rejection, VersionId};
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::StoreError;
+
+use crate::access::no_object_lock;
+use crate::answer::set;
+use crate::versions::{DELETE_MARKER, VERSION_ID};
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The client's doing, or our limits.
     S3(S3Error),
+    /// The same, because what was asked for is a delete marker.
+    DeleteMarker {
+        /// What the client is told.
+        error: S3Error,
+        /// The marker.
+        version: VersionId,
+    },
     /// A use case came to nothing.
     Store(StoreError),
 }
@@ -32,6 +44,16 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
+    /// What the head of the answer says besides.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Self::DeleteMarker { version, .. } = self {
+            set(&mut headers, VERSION_ID, &version.to_string());
+            set(&mut headers, DELETE_MARKER, "true");
+        }
+        headers
+    }
+
     /// What the client is told. Causes that are not the client's are logged
     /// here, in the span of the request.
     pub(crate) fn into_s3(self) -> S3Error {
@@ -40,7 +62,7 @@ impl Failure {
                 tracing::error!(%error, "a request failed by our own fault");
                 error
             }
-            Self::S3(error) => error,
+            Self::S3(error) | Self::DeleteMarker { error, .. } => error,
             Self::Store(error) => {
                 let answer = s3_error(&error);
                 match answer.status().as_u16() {
@@ -95,6 +117,17 @@ fn rejected(rejection: &Rejection) -> S3Error {
         Rejection::BucketNotEmpty => ErrorCode::BucketNotEmpty.into(),
         Rejection::TooManyBuckets => ErrorCode::TooManyBuckets.into(),
         Rejection::NoSuchKey => ErrorCode::NoSuchKey.into(),
+        Rejection::NoSuchVersion => ErrorCode::NoSuchVersion.into(),
+        Rejection::DeleteMarker { named: true } => ErrorCode::MethodNotAllowed.into(),
+        Rejection::DeleteMarker { named: false } => ErrorCode::NoSuchKey.into(),
+        Rejection::Locked => S3Error::with_message(
+            ErrorCode::AccessDenied,
+            "Access Denied because object protected by object lock.",
+        ),
+        Rejection::NoObjectLock => no_object_lock(),
+        Rejection::BucketState => ErrorCode::InvalidBucketState.into(),
+        Rejection::AclNotPrivate => ErrorCode::InvalidBucketAclWithObjectOwnership.into(),
+        Rejection::AclsDisabled => ErrorCode::AccessControlListNotSupported.into(),
         Rejection::PreconditionFailed => ErrorCode::PreconditionFailed.into(),
         Rejection::NoSuchUpload => ErrorCode::NoSuchUpload.into(),
         Rejection::InvalidPart { number } => {

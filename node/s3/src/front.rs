@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -6,12 +6,13 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mucura_runtime::Runtime;
+use mucura_s3_wire::access::{Context, RequestFacts};
 use mucura_s3_wire::auth::Claim;
-use mucura_s3_wire::request::{Operation, route};
+use mucura_s3_wire::request::{Operation, OperationName, Route, route};
 use mucura_s3_wire::sigv4::Expected;
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
-use mucura_store::{Store, StoreError};
+use mucura_store::{ANONYMOUS_USER, Fresh, Names, Store, StoreError};
 use mucura_telemetry::Metrics;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -20,14 +21,17 @@ use tracing::field::Empty;
 
 use crate::account::Account;
 use crate::answer::{Answer, set};
-use crate::call::Call;
+use crate::call::{Call, Conditions, Signer};
 use crate::config::S3Config;
 use crate::connection::Connection;
 use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::request_id::RequestIds;
 use crate::tasks::Tasks;
-use crate::{buckets, complete, copy, delete, get_object, listing, put_object, uploads};
+use crate::{
+    bucket_settings, buckets, complete, copy, cors, delete, get_object, listing, object_attributes,
+    object_settings, put_object, uploads, versions,
+};
 
 /// The most bytes of all header names and values (S3, REST request headers).
 const HEADERS_BYTES_MAX: usize = 8 << 10;
@@ -138,55 +142,105 @@ async fn take(State(s3): State<S3>, request: Request) -> Response {
 async fn serve(shared: Arc<Shared>, request: Request, id: String, mut account: Account) -> Response {
     let (parts, body) = request.into_parts();
     let mut payload = Payload::new(body, &parts.headers);
-    let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account)).await;
-    let mut answer = result.unwrap_or_else(|failure| {
-        let error = failure.into_s3();
-        tracing::debug!(code = error.code.as_str(), message = %error.message, "refuse");
-        Answer::refusal(&error, parts.method == Method::HEAD, parts.uri.path(), &id, &shared.config.host_id)
-    });
+    let mut always = HeaderMap::new();
+    let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account, &mut always)).await;
+    let mut answer = result.unwrap_or_else(|failure| refuse(&shared, &parts, failure, &id));
+    answer.headers.extend(always);
     shared.dress(&mut answer.headers, &id);
     answer.send(payload, account, &shared.tasks)
 }
 
+fn refuse(shared: &Shared, parts: &Parts, failure: Failure, id: &str) -> Answer {
+    let headers = failure.headers();
+    let error = failure.into_s3();
+    tracing::debug!(code = error.code.as_str(), message = %error.message, "refuse");
+    let head = parts.method == Method::HEAD;
+    let mut answer = Answer::refusal(&error, head, parts.uri.path(), id, &shared.config.host_id);
+    answer.headers.extend(headers);
+    answer
+}
+
+/// Answers a request. `always` becomes what the head of the answer has however
+/// it comes out.
 async fn answer(
     shared: &Shared,
     parts: &Parts,
     payload: &mut Payload,
     account: &mut Account,
+    always: &mut HeaderMap,
 ) -> Result<Answer, Failure> {
     let head = RequestHead::from(parts);
     check_size(&head)?;
     let expected = Expected { region: &shared.config.region, service: "s3" };
-    let claim = Claim::parse(&head, expected, &shared.config.domains)?.ok_or(ErrorCode::AccessDenied)?;
-    if claim.session_token().is_some() {
+    let claim = Claim::parse(&head, expected, &shared.config.domains)?;
+    if claim.as_ref().is_some_and(|claim| claim.session_token().is_some()) {
         return Err(ErrorCode::InvalidToken.into());
     }
     let routed = route(&head, &shared.config.domains);
-    let named = routed.as_ref().ok().map(|route| (route.bucket.as_deref(), route.key.as_deref()));
-    let (bucket, key) = named.unwrap_or_default();
-    let reads = matches!(parts.method, Method::GET | Method::HEAD);
     let mut fresh = shared.store.fresh(Instant::now() + shared.config.metadata_timeout).await?;
-    let access_key = claim.access_key().to_owned();
-    let principal = fresh
-        .principal(&access_key, bucket, key.filter(|_| reads))
-        .await?
-        .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))?;
-    let verified = claim.verify(&principal.secret, shared.runtime.clock.now_ms())?;
+    let signer = look_up(shared, &mut fresh, &head, claim, routed.as_ref().ok()).await?;
     let route = routed?;
     account.operation(route.name.as_str());
     let span = tracing::Span::current();
     span.record("operation", route.name.as_str());
     span.record("bucket", route.bucket.as_deref());
-    let request = route.parse(&head)?;
+    let (bucket, on_object) = (route.bucket.clone(), route.key.is_some());
+    if route.name == OperationName::CorsPreflight {
+        return cors::preflight(&fresh, &head, bucket.as_deref(), on_object).await;
+    }
+    let over: Option<&Connection> = parts.extensions.get();
+    let now_ms = shared.runtime.clock.now_ms();
+    let facts = RequestFacts {
+        source_ip: over.map(|over| over.peer.ip()),
+        secure: over.is_some_and(|over| over.secure),
+        signed: signer.as_ref().map(|signer| signer.form),
+        now_ms,
+    };
+    let request = route.parse(&head, now_ms)?;
     let call = Call {
         shared,
         fresh,
-        user: principal.user,
-        verified,
+        user: signer.as_ref().map_or(ANONYMOUS_USER, |signer| signer.user),
+        signer,
         expected_owner: request.expected_bucket_owner,
-        url: url(&head, parts.extensions.get()),
+        url: url(&head, over),
+        conditions: Conditions { head, facts, context: OnceLock::new(), nothing: Context::default() },
     };
+    if let Some(bucket) = bucket.filter(|_| head.headers.contains_key(header::ORIGIN)) {
+        *always = cors::headers_for(&call.fresh, &head, &bucket).await?;
+    }
     perform(&call, request.operation, payload).await
+}
+
+/// Finds who signed, and with the same read what the request names.
+async fn look_up(
+    shared: &Shared,
+    fresh: &mut Fresh,
+    head: &RequestHead<'_>,
+    claim: Option<Claim>,
+    route: Option<&Route>,
+) -> Result<Option<Signer>, Failure> {
+    let reads = matches!(*head.method, Method::GET | Method::HEAD);
+    let access_key = claim.as_ref().map(|claim| claim.access_key().to_owned());
+    let names = Names {
+        access_key: access_key.as_deref(),
+        bucket: route.and_then(|route| route.bucket.as_deref()),
+        key: route.and_then(|route| route.key.as_deref()).filter(|_| reads),
+        version: None,
+    };
+    let principal = fresh.look_up(names).await?;
+    let (Some(claim), Some(access_key)) = (claim, access_key) else { return Ok(None) };
+    let principal = principal
+        .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))?;
+    let form = claim.form();
+    let verified = claim.verify(&principal.secret, shared.runtime.clock.now_ms())?;
+    Ok(Some(Signer {
+        user: principal.user,
+        id: principal.user.to_string(),
+        name: principal.name,
+        form,
+        verified,
+    }))
 }
 
 async fn perform(call: &Call<'_>, operation: Operation, payload: &mut Payload) -> Result<Answer, Failure> {
@@ -195,12 +249,19 @@ async fn perform(call: &Call<'_>, operation: Operation, payload: &mut Payload) -
         Operation::CreateBucket(request) => buckets::create(call, request, payload).await,
         Operation::HeadBucket { bucket } => buckets::head(call, &bucket).await,
         Operation::DeleteBucket { bucket } => buckets::delete(call, &bucket).await,
-        Operation::GetBucketLocation { bucket } => buckets::location(call, &bucket).await,
+        Operation::GetBucketSetting(request) => bucket_settings::get(call, request).await,
+        Operation::PutBucketSetting(request) => bucket_settings::put(call, request, payload).await,
+        Operation::DeleteBucketSetting(request) => bucket_settings::delete(call, request).await,
         Operation::ListObjects(request) => listing::list_objects(call, request).await,
         Operation::ListObjectsV2(request) => listing::list_objects_v2(call, request).await,
+        Operation::ListObjectVersions(request) => versions::list(call, request).await,
         Operation::PutObject(request) => put_object::put(call, request, payload).await,
         Operation::GetObject(request) => get_object::get(call, request).await,
         Operation::HeadObject(request) => get_object::head(call, request).await,
+        Operation::GetObjectAttributes(request) => object_attributes::get(call, request).await,
+        Operation::GetObjectSetting(request) => object_settings::get(call, request).await,
+        Operation::PutObjectSetting(request) => object_settings::put(call, request, payload).await,
+        Operation::DeleteObjectSetting(request) => object_settings::delete(call, request).await,
         Operation::DeleteObject(request) => delete::delete(call, request).await,
         Operation::DeleteObjects(request) => delete::delete_many(call, request, payload).await,
         Operation::CopyObject(request) => copy::copy_object(call, request).await,

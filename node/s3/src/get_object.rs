@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use mucura_s3_wire::range::{ByteSpan, ResolvedRange, resolve};
 use mucura_s3_wire::policy::Action;
+use mucura_s3_wire::range::{ByteSpan, ResolvedRange, resolve};
 use mucura_s3_wire::request::GetObject;
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, S3Error};

@@ -8,8 +8,8 @@ use mucura_types::BucketId;
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::errors::Failure;
-use crate::payload::Payload;
 use crate::new_object::NewObject;
+use crate::payload::Payload;
 use crate::{checksums, conditions};
 
 const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
@@ -20,7 +20,8 @@ pub(crate) async fn put(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    let new = NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
+    let new =
+        NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
     let put = PutObjectRequest {
         bucket: bucket.record.id,

@@ -1,11 +1,11 @@
 //! Small settings: as the wire has them, and as the records keep them.
 
 use mucura_metadata as kept;
+use mucura_s3_wire::S3Error;
 use mucura_s3_wire::config::lock::{
     DefaultRetention, LegalHold, LockHeaders, LockMode, Retention, RetentionPeriod,
 };
 use mucura_s3_wire::config::ownership::ObjectOwnership;
-use mucura_s3_wire::S3Error;
 use mucura_s3_wire::config::public_access::PublicAccessBlock;
 use mucura_s3_wire::config::tagging::{TagSet, Tagged};
 use mucura_types::Timestamp;

@@ -16,8 +16,8 @@ use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
 use crate::listing::text;
-use crate::payload::Payload;
 use crate::new_object::NewObject;
+use crate::payload::Payload;
 use crate::put_object;
 
 const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
@@ -28,7 +28,8 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     let checksum = request
         .checksum
         .map(|(algorithm, kind)| (kept_algorithm(algorithm), kind == ChecksumType::FullObject));
-    let new = NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
+    let new =
+        NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
     let upload = call
         .store()
         .create_upload(bucket.record.id, &request.key, new.owner, new.attributes, checksum, call.deadline())

@@ -84,6 +84,7 @@ error_codes! {
     MissingRequestBody "MissingRequestBodyError" 400 "Request Body is empty"
     MissingSecurityHeader "MissingSecurityHeader" 400 "Your request was missing a required header"
     NoSuchBucket "NoSuchBucket" 404 "The specified bucket does not exist"
+    NoSuchBucketPolicy "NoSuchBucketPolicy" 404 "The bucket policy does not exist"
     NoSuchCorsConfiguration "NoSuchCORSConfiguration" 404 "The CORS configuration does not exist"
     NoSuchKey "NoSuchKey" 404 "The specified key does not exist."
     NoSuchLifecycleConfiguration "NoSuchLifecycleConfiguration" 404 "The lifecycle configuration does not exist"

@@ -21,7 +21,7 @@ const SIGNATURE: &[&str] = &[
 ];
 
 /// The headers together with those in the query, or `None` if the query has none.
-pub(super) fn with_hoisted(head: &RequestHead<'_>, query: &Query) -> Result<Option<HeaderMap>, S3Error> {
+pub(crate) fn with_hoisted(head: &RequestHead<'_>, query: &Query) -> Result<Option<HeaderMap>, S3Error> {
     let mut merged: Option<HeaderMap> = None;
     for (name, value) in query.pairs() {
         let lower = name.to_ascii_lowercase();

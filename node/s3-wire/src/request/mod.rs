@@ -23,6 +23,7 @@ pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
 pub use body::{MAX_OBJECT_PART_LEN, RequestBody};
 pub use copy::{CopyObject, CopySource, UploadPartCopy};
+pub(crate) use hoisted::with_hoisted;
 pub use list::{
     ListBuckets, ListMultipartUploads, ListObjectVersions, ListObjects, ListObjectsV2, ListParts,
 };
@@ -197,11 +198,9 @@ impl Target<'_> {
     /// The `versionId` of the query.
     fn version(&self) -> Result<Option<String>, S3Error> {
         match self.query.get("versionId") {
-            Some("") => Err(S3Error::invalid_argument(
-                "Version id cannot be the empty string",
-                "versionId",
-                "",
-            )),
+            Some("") => {
+                Err(S3Error::invalid_argument("Version id cannot be the empty string", "versionId", ""))
+            }
             version => Ok(version.map(str::to_owned)),
         }
     }

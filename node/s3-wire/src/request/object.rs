@@ -2,13 +2,13 @@
 
 use http::{HeaderName, HeaderValue, header};
 
+use crate::acl::AclRequest;
 use crate::checksum::BodyChecksum;
 use crate::conditions::{ReadConditions, WriteCondition};
-use crate::error::{ErrorCode, S3Error};
-use crate::range::{RangeSpec, parse_range};
-use crate::acl::AclRequest;
 use crate::config::attributes::AttributesRequest;
 use crate::config::ownership::ObjectOwnership;
+use crate::error::{ErrorCode, S3Error};
+use crate::range::{RangeSpec, parse_range};
 use crate::request::upload::UploadSettings;
 use crate::request::{ObjectAttributes, RequestBody, Target};
 use crate::xml::{MAX_BUCKET_CONFIGURATION_LEN, MAX_DELETE_LEN};
@@ -36,7 +36,11 @@ impl CreateBucket {
         let lock = head.header("x-amz-bucket-object-lock-enabled")?;
         let ownership = head.header("x-amz-object-ownership")?.map(|name| {
             ObjectOwnership::from_name(name).ok_or_else(|| {
-                S3Error::invalid_argument("Invalid x-amz-object-ownership header", "x-amz-object-ownership", name)
+                S3Error::invalid_argument(
+                    "Invalid x-amz-object-ownership header",
+                    "x-amz-object-ownership",
+                    name,
+                )
             })
         });
         Ok(Self {

@@ -3,8 +3,7 @@
 use crate::acl::AclRequest;
 use crate::config::lock::LockHeaders;
 use crate::config::tagging::TagSet;
-use crate::config::website::check_redirect_location;
-use crate::error::S3Error;
+use crate::error::{ErrorCode, S3Error};
 use crate::request::Target;
 
 /// The settings of a new object.
@@ -30,5 +29,14 @@ impl UploadSettings {
             lock: LockHeaders::from_head(head, target.now_ms)?,
             website_redirect: redirect.map(check_redirect_location).transpose()?,
         })
+    }
+}
+
+fn check_redirect_location(location: &str) -> Result<String, S3Error> {
+    let fits = ["/", "http://", "https://"].iter().any(|start| location.starts_with(start));
+    if fits && location.len() <= 2_048 {
+        Ok(location.to_owned())
+    } else {
+        Err(ErrorCode::InvalidRequest.into())
     }
 }

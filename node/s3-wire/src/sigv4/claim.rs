@@ -46,6 +46,10 @@ pub struct Verified {
 }
 
 impl Claim {
+    pub(crate) fn is_presigned(&self) -> bool {
+        self.place == Place::Query
+    }
+
     /// Reads the claim of a request; `None` if it is anonymous.
     ///
     /// Fails with the error of AWS for a claim that is malformed, made for another region or
