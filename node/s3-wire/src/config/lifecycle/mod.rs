@@ -1,0 +1,94 @@
+//! What becomes of objects with time: `LifecycleConfiguration`.
+//!
+//! [`LifecycleConfiguration::parse`] reads the rules with the checks of AWS. A background worker
+//! asks [`LifecycleConfiguration::action_on`] about each version and
+//! [`LifecycleConfiguration::aborts`] about each upload; it decides nothing itself.
+//!
+//! Beside AWS: a filter may hold several conditions without an `And` around them, all of which
+//! must hold then; and transitions may come sooner than AWS's 30 days.
+
+mod check;
+mod due;
+mod evaluate;
+mod filter;
+mod rule;
+
+pub use due::DayLength;
+pub use evaluate::{LifecycleAction, PlannedAction, UploadFacts, VersionFacts, VersionStanding};
+pub use filter::{Filter, FilterForm};
+pub use rule::{
+    Expiration, LifecycleRule, NoncurrentExpiration, NoncurrentTransition, RuleStatus, Transition, When,
+};
+
+use crate::config::field::invalid_request;
+use crate::error::{ErrorCode, S3Error};
+use crate::xml::XmlWriter;
+use crate::xml::reader::{malformed, parse};
+
+const ROOT: &str = "LifecycleConfiguration";
+const MAX_RULES: usize = 1_000;
+
+/// The rules of a bucket: 1 to 1,000, each of which is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LifecycleConfiguration {
+    /// The rules.
+    pub rules: Vec<LifecycleRule>,
+}
+
+impl LifecycleConfiguration {
+    /// The longest body: 1,000 rules with a long prefix or some tags each.
+    pub const MAX_LEN: usize = 4 << 20;
+
+    /// Reads the body of a `PutBucketLifecycleConfiguration`.
+    ///
+    /// Storage classes are not looked at; see [`Self::check_storage_classes`].
+    pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
+        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        if root.children.is_empty() || root.children.iter().any(|child| child.name != "Rule") {
+            return Err(malformed());
+        }
+        if root.children.len() > MAX_RULES {
+            return Err(invalid_request(
+                "The number of lifecycle rules should not exceed allowed limit of 1000 rules.",
+            ));
+        }
+        let rules = root.children.iter().map(LifecycleRule::parse).collect::<Result<Vec<_>, S3Error>>()?;
+        check::check_ids(&rules)?;
+        Ok(Self { rules })
+    }
+
+    /// Checks that there is each storage class that objects are to go to: `InvalidStorageClass`.
+    pub fn check_storage_classes(&self, known: &[&str]) -> Result<(), S3Error> {
+        for class in self.rules.iter().flat_map(LifecycleRule::storage_classes) {
+            if !known.contains(&class) {
+                return Err(
+                    S3Error::new(ErrorCode::InvalidStorageClass).field("StorageClassRequested", class)
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives rules that have no id one from `make_id`, as S3 does when it stores them.
+    pub fn fill_ids(&mut self, mut make_id: impl FnMut() -> String) {
+        for rule in &mut self.rules {
+            if rule.id.as_deref().unwrap_or("").is_empty() {
+                rule.id = Some(make_id());
+            }
+        }
+    }
+
+    /// The document.
+    pub fn to_xml(&self) -> String {
+        let mut xml = XmlWriter::document();
+        xml.open_root(ROOT);
+        for rule in &self.rules {
+            rule.write(&mut xml);
+        }
+        xml.close(ROOT);
+        xml.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
