@@ -18,6 +18,7 @@ mod field;
 pub mod lifecycle;
 pub mod lock;
 pub mod logging;
+pub mod notification;
 pub mod ownership;
 pub mod policy_status;
 pub mod public_access;
@@ -25,6 +26,7 @@ pub mod request_payment;
 pub mod tagging;
 pub mod versioning;
 pub mod versions;
+pub mod website;
 
 #[cfg(test)]
 mod tests;
