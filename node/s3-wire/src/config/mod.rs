@@ -10,17 +10,23 @@
 #[macro_use]
 mod keyword;
 
+pub mod attributes;
 pub mod cors;
 mod date;
 pub mod encryption;
 mod field;
+pub mod lifecycle;
 pub mod lock;
+pub mod logging;
+pub mod notification;
 pub mod ownership;
 pub mod policy_status;
 pub mod public_access;
 pub mod request_payment;
 pub mod tagging;
 pub mod versioning;
+pub mod versions;
+pub mod website;
 
 #[cfg(test)]
 mod tests;

@@ -219,4 +219,4 @@ fn invalid_tag(message: &'static str) -> S3Error {
 
 #[cfg(test)]
 #[path = "tagging_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -102,7 +102,7 @@ fn all_wanted_tags_must_be_there() {
 }
 
 prop_compose! {
-    pub(in crate::config) fn tag_set(most: usize)(
+    pub(crate) fn tag_set(most: usize)(
         tags in prop::collection::btree_map("[a-zé0-9+=._:/@ -]{1,20}", "[a-zé0-9+=._:/@ -]{0,20}", 0..=most)
     ) -> TagSet {
         let tags = tags.into_iter().filter(|(key, _)| !key.starts_with("aws:"));
