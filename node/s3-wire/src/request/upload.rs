@@ -3,7 +3,8 @@
 use crate::acl::AclRequest;
 use crate::config::lock::LockHeaders;
 use crate::config::tagging::TagSet;
-use crate::error::{ErrorCode, S3Error};
+use crate::config::website::check_redirect_location;
+use crate::error::S3Error;
 use crate::request::Target;
 
 /// The settings of a new object.
@@ -22,21 +23,13 @@ pub struct UploadSettings {
 impl UploadSettings {
     pub(super) fn parse(target: &Target<'_>) -> Result<Self, S3Error> {
         let head = target.head;
-        let redirect = head.header("x-amz-website-redirect-location")?;
+        let website_redirect = head.header("x-amz-website-redirect-location")?.map(str::to_owned);
+        website_redirect.as_deref().map(check_redirect_location).transpose()?;
         Ok(Self {
             acl: AclRequest::from_headers(head.headers)?,
             tags: head.header("x-amz-tagging")?.map(TagSet::parse_header).transpose()?,
             lock: LockHeaders::from_head(head, target.now_ms)?,
-            website_redirect: redirect.map(check_redirect_location).transpose()?,
+            website_redirect,
         })
-    }
-}
-
-fn check_redirect_location(location: &str) -> Result<String, S3Error> {
-    let fits = ["/", "http://", "https://"].iter().any(|start| location.starts_with(start));
-    if fits && location.len() <= 2_048 {
-        Ok(location.to_owned())
-    } else {
-        Err(ErrorCode::InvalidRequest.into())
     }
 }
