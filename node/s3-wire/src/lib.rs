@@ -22,6 +22,7 @@ pub mod checksum;
 pub mod chunked;
 pub mod conditions;
 pub mod error;
+pub mod form;
 mod head;
 pub mod range;
 pub mod request;
