@@ -215,8 +215,11 @@ mod tests {
         ] {
             assert_eq!(parse(json), None, "{json}");
         }
-        assert!(parse(&"[".repeat(20_000)).is_none());
-        assert!(parse("[[[[[[[[]]]]]]]]").is_some());
+        let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(parse(&nested(9)).is_some());
+        for depth in [10, 20_000] {
+            assert!(parse(&nested(depth)).is_none());
+        }
     }
 
     proptest! {
