@@ -12,6 +12,8 @@
 //!    `NotImplemented`, never quietly something else.
 //! 3. The body runs through [`chunked::Decoder`] if it is framed; [`checksum`] has the hashers, and
 //!    compares at the end.
+//!    The body of an HTML form runs through [`form::Decoder`] first, which says who sent it and what
+//!    it asks for in the place of the head.
 //! 4. [`conditions`] and [`range`] decide what to answer, [`xml`] writes it, [`error::S3Error`]
 //!    refuses.
 //!
@@ -25,6 +27,7 @@ pub mod chunked;
 pub mod conditions;
 pub mod config;
 pub mod error;
+pub mod form;
 mod head;
 pub mod policy;
 pub mod range;

@@ -65,7 +65,7 @@ pub struct Claim {
     pub(crate) session_token: Option<String>,
     payload: PayloadMode,
     life: Life,
-    to_sign: String,
+    to_sign: ToSign,
     signature: String,
 }
 
@@ -153,10 +153,10 @@ impl Claim {
             Life::Around { unix_ms } => check_skew(unix_ms, now_ms)?,
             Life::Until { unix_s } => check_expiry(unix_s.saturating_mul(1_000), now_ms)?,
         }
-        if !is_signature_of(&self.to_sign, &self.signature, secret_key) {
+        if !self.to_sign.is_signed_by(&self.signature, secret_key) {
             return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch)
                 .field("AWSAccessKeyId", self.access_key)
-                .field("StringToSign", self.to_sign)
+                .field("StringToSign", self.to_sign.text)
                 .field("SignatureProvided", self.signature));
         }
         Ok(Verified {
@@ -199,6 +199,29 @@ fn denied(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
     S3Error::with_message(ErrorCode::AccessDenied, message)
 }
 
+/// The text that is signed.
+#[derive(Clone, Debug)]
+struct ToSign {
+    text: String,
+    /// Where the bucket ends that the path names without a slash behind it. Most clients sign it
+    /// with one, which asks for the same.
+    bucket_end: Option<usize>,
+}
+
+impl ToSign {
+    fn is_signed_by(&self, signature: &str, secret_key: &str) -> bool {
+        let with_slash = |at: usize| {
+            let (front, back) = self.text.split_at_checked(at)?;
+            Some(format!("{front}/{back}"))
+        };
+        is_signature_of(&self.text, signature, secret_key)
+            || self
+                .bucket_end
+                .and_then(with_slash)
+                .is_some_and(|text| is_signature_of(&text, signature, secret_key))
+    }
+}
+
 /// Where the signature stands, and the time that is signed there.
 enum Place<'a> {
     /// In the header; `date` is the value of `Date`, empty where `x-amz-date` is given.
@@ -214,7 +237,7 @@ fn string_to_sign(
     query: &Query,
     place: &Place<'_>,
     domains: &[String],
-) -> Result<String, S3Error> {
+) -> Result<ToSign, S3Error> {
     let stated = |name: &str| {
         let in_query = || query.get(name).filter(|_| matches!(place, Place::Query { .. }));
         Ok::<_, S3Error>(head.header(name)?.or_else(in_query).unwrap_or(""))
@@ -225,10 +248,15 @@ fn string_to_sign(
     for (name, value) in amz_headers(head, query)? {
         text.push_str(&format!("{name}:{value}\n"));
     }
-    if let Some(bucket) = bucket_of_host(head.host().unwrap_or(""), domains) {
+    let path = head.uri.path();
+    let bucket = bucket_of_host(head.host().unwrap_or(""), domains);
+    let is_bucket = bucket.is_none()
+        && path.strip_prefix('/').is_some_and(|name| !name.is_empty() && !name.contains('/'));
+    if let Some(bucket) = bucket {
         text.push_str(&format!("/{bucket}"));
     }
-    text.push_str(head.uri.path());
+    text.push_str(path);
+    let bucket_end = is_bucket.then_some(text.len());
     let mut covered: Vec<_> = query.pairs().filter(|(name, _)| SIGNED_PARAMETERS.contains(name)).collect();
     covered.sort_unstable();
     for (number, (name, value)) in covered.into_iter().enumerate() {
@@ -238,7 +266,7 @@ fn string_to_sign(
             text.push_str(&format!("={value}"));
         }
     }
-    Ok(text)
+    Ok(ToSign { text, bucket_end })
 }
 
 /// The `x-amz-*` headers by lower-case name. Those in the query are read as headers later on, so

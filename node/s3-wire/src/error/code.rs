@@ -64,6 +64,7 @@ error_codes! {
     InvalidPart "InvalidPart" 400 "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."
     InvalidPartNumber "InvalidPartNumber" 416 "The requested partnumber is not satisfiable"
     InvalidPartOrder "InvalidPartOrder" 400 "The list of parts was not in ascending order. Parts must be ordered by part number."
+    InvalidPolicyDocument "InvalidPolicyDocument" 400 "The content of the form does not meet the conditions specified in the policy document."
     InvalidRange "InvalidRange" 416 "The requested range is not satisfiable"
     InvalidRedirectLocation "InvalidRedirectLocation" 400 "The website redirect location is not valid."
     InvalidRequest "InvalidRequest" 400 "Invalid Request"
@@ -73,11 +74,16 @@ error_codes! {
     InvalidToken "InvalidToken" 400 "The provided token is malformed or otherwise invalid."
     InvalidUri "InvalidURI" 400 "Couldn't parse the specified URI."
     KeyTooLong "KeyTooLongError" 400 "Your key is too long"
+<<<<<<< HEAD
     MalformedAcl "MalformedACLError" 400 "The XML you provided was not well-formed or did not validate against our published schema"
     MalformedPolicy "MalformedPolicy" 400 "This policy contains invalid Json"
+=======
+    MalformedPostRequest "MalformedPOSTRequest" 400 "The body of your POST request is not well-formed multipart/form-data."
+>>>>>>> h-post
     MalformedTrailer "MalformedTrailerError" 400 "The request contained trailing data that was not well-formed or did not conform to our published schema."
     MalformedXml "MalformedXML" 400 "The XML you provided was not well-formed or did not validate against our published schema"
     MaxMessageLengthExceeded "MaxMessageLengthExceeded" 400 "Your request was too big."
+    MaxPostPreDataLengthExceeded "MaxPostPreDataLengthExceeded" 400 "Your POST request fields preceeding the upload file was too large."
     MetadataTooLarge "MetadataTooLarge" 400 "Your metadata headers exceed the maximum allowed metadata size"
     MethodNotAllowed "MethodNotAllowed" 405 "The specified method is not allowed against this resource."
     MissingContentLength "MissingContentLength" 411 "You must provide the Content-Length HTTP header."

@@ -27,7 +27,7 @@ pub struct ObjectAttributes {
 }
 
 impl ObjectAttributes {
-    pub(super) fn from_head(head: &RequestHead<'_>) -> Result<Self, S3Error> {
+    pub(crate) fn from_head(head: &RequestHead<'_>) -> Result<Self, S3Error> {
         let text = |name: &str| text(head, name);
         Ok(Self {
             content_type: text("content-type")?,
