@@ -113,7 +113,10 @@ mod tests {
             ("aws-exec-read", vec!["user 1 FULL_CONTROL"]),
             ("bucket-owner-read", vec!["user 1 FULL_CONTROL", "user 2 READ"]),
             ("bucket-owner-full-control", vec!["user 1 FULL_CONTROL", "user 2 FULL_CONTROL"]),
-            ("log-delivery-write", vec!["log delivery WRITE", "log delivery READ_ACP", "user 1 FULL_CONTROL"]),
+            (
+                "log-delivery-write",
+                vec!["log delivery WRITE", "log delivery READ_ACP", "user 1 FULL_CONTROL"],
+            ),
         ] {
             let canned = CannedAcl::from_name(name).unwrap();
             assert_eq!(lines(&canned.of_object("1", "2")), expected, "{name}");

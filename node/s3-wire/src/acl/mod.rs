@@ -13,4 +13,4 @@ mod request;
 pub use canned::CannedAcl;
 pub use document::{AclDocument, MAX_ACL_LEN, access_control_policy, parse_acl};
 pub use grant::{Acl, Grant, Grantee, MAX_GRANTS, Permission};
-pub use request::{AclRequest, GranteeRef, GrantRequest, resolve};
+pub use request::{AclRequest, GrantRequest, GranteeRef, resolve};

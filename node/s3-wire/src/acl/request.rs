@@ -185,10 +185,7 @@ mod tests {
         assert_eq!(
             read(&[
                 ("x-amz-grant-full-control", "id=12"),
-                (
-                    "x-amz-grant-read",
-                    &format!("uri=\"{all}\", ID=\"34\" , emailAddress=\"ann@example.org\"")
-                ),
+                ("x-amz-grant-read", &format!("uri=\"{all}\", ID=\"34\" , emailAddress=\"ann@example.org\"")),
                 ("x-amz-grant-read", "id=56"),
             ]),
             Ok(AclRequest::Grants(vec![

@@ -61,9 +61,7 @@ impl Operand {
             }
             Self::Flag(ours) => flag(value) == Some(*ours),
             Self::Bytes(ours) => STANDARD.decode(value).is_ok_and(|theirs| theirs == *ours),
-            Self::Network(network) => {
-                value.parse::<IpAddr>().is_ok_and(|address| network.contains(address))
-            }
+            Self::Network(network) => value.parse::<IpAddr>().is_ok_and(|address| network.contains(address)),
             Self::Arn(patterns) => arn_parts(value).is_some_and(|parts| {
                 patterns.iter().zip(parts).all(|(pattern, part)| pattern.matches(part, context))
             }),

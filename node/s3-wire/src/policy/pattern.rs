@@ -33,7 +33,10 @@ pub(super) enum Variables {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Variable { key: ConditionKey, default: Option<String> },
+    Variable {
+        key: ConditionKey,
+        default: Option<String>,
+    },
     /// `?`
     AnyChar,
     /// `*`
