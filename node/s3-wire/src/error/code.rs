@@ -78,6 +78,7 @@ error_codes! {
     MissingRequestBody "MissingRequestBodyError" 400 "Request Body is empty"
     MissingSecurityHeader "MissingSecurityHeader" 400 "Your request was missing a required header"
     NoSuchBucket "NoSuchBucket" 404 "The specified bucket does not exist"
+    NoSuchBucketPolicy "NoSuchBucketPolicy" 404 "The bucket policy does not exist"
     NoSuchKey "NoSuchKey" 404 "The specified key does not exist."
     NoSuchUpload "NoSuchUpload" 404 "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
     NoSuchVersion "NoSuchVersion" 404 "The specified version does not exist."

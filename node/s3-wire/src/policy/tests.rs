@@ -166,6 +166,27 @@ fn a_policy_is_public_unless_it_names_someone_or_fixed_values() {
     }
 }
 
+#[test]
+fn the_worst_policy_is_read_and_asked_in_no_time() {
+    let fill = |member: &str, item: &dyn Fn(usize) -> String| {
+        let mut items = String::new();
+        for index in 0.. {
+            let item = item(index);
+            if items.len() + item.len() > MAX_POLICY_LEN - 300 {
+                break;
+            }
+            items += &item;
+        }
+        let items = items.trim_end_matches(',');
+        one("Allow", &READ.replacen(member, &format!("[{items}]"), 1))
+    };
+    let key = "a".repeat(1_024);
+    let actions = fill("\"s3:GetObject\"", &|index| format!("\"s3:*{}\",", "*t?*".repeat(index % 3)));
+    assert_ne!(verdict(&parse(&actions), ANN, Action::GetObject, Some(&key)), Verdict::Silent);
+    let resources = fill("\"arn:aws:s3:::photos/*\"", &|_| "\"arn:aws:s3:::photos/*a?a*b\",".into());
+    assert_eq!(verdict(&parse(&resources), ANN, Action::GetObject, Some(&key)), Verdict::Silent);
+}
+
 proptest! {
     #[test]
     fn arbitrary_texts_never_panic(text in ".{0,200}", member in "[ -~]{0,60}") {
