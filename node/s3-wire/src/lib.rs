@@ -2,19 +2,20 @@
 //! decoded, checksums, conditions and ranges evaluated, XML read and written, the error table.
 //!
 //! Everything here is pure: no I/O, no clock (times come in as milliseconds since 1970), no
-//! randomness. Nothing here knows buckets, users or storage: it says what a request means, not
-//! whether it may be done.
+//! randomness. Nothing here knows storage, or looks anything up: it says what a request means, and
+//! whether it may be done by what the caller knows of the bucket, the object and the user.
 //!
 //! The life of a request:
 //!
 //! 1. [`auth::Claim::parse`] and [`auth::Claim::verify`] say who sent it.
 //! 2. [`request::parse_request`] says what it asks for. What S3 has and we do not is
 //!    `NotImplemented`, never quietly something else.
-//! 3. The body runs through [`chunked::Decoder`] if it is framed; [`checksum`] has the hashers, and
+//! 3. [`access::decide`] says whether it may be done, by the [`policy`] and [`acl`] of the bucket.
+//! 4. The body runs through [`chunked::Decoder`] if it is framed; [`checksum`] has the hashers, and
 //!    compares at the end.
 //!    The body of an HTML form runs through [`form::Decoder`] first, which says who sent it and what
 //!    it asks for in the place of the head.
-//! 4. [`conditions`] and [`range`] decide what to answer, [`xml`] writes it, [`error::S3Error`]
+//! 5. [`conditions`] and [`range`] decide what to answer, [`xml`] writes it, [`error::S3Error`]
 //!    refuses.
 //!
 //! Invariant: no input makes anything here panic, and every parser has its bounds.

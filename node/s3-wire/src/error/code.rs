@@ -74,12 +74,9 @@ error_codes! {
     InvalidToken "InvalidToken" 400 "The provided token is malformed or otherwise invalid."
     InvalidUri "InvalidURI" 400 "Couldn't parse the specified URI."
     KeyTooLong "KeyTooLongError" 400 "Your key is too long"
-<<<<<<< HEAD
     MalformedAcl "MalformedACLError" 400 "The XML you provided was not well-formed or did not validate against our published schema"
     MalformedPolicy "MalformedPolicy" 400 "This policy contains invalid Json"
-=======
     MalformedPostRequest "MalformedPOSTRequest" 400 "The body of your POST request is not well-formed multipart/form-data."
->>>>>>> h-post
     MalformedTrailer "MalformedTrailerError" 400 "The request contained trailing data that was not well-formed or did not conform to our published schema."
     MalformedXml "MalformedXML" 400 "The XML you provided was not well-formed or did not validate against our published schema"
     MaxMessageLengthExceeded "MaxMessageLengthExceeded" 400 "Your request was too big."

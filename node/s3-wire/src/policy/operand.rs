@@ -21,7 +21,7 @@ pub(super) enum Operand {
     Flag(bool),
     Bytes(Vec<u8>),
     Network(Network),
-    Arn([Pattern; 6]),
+    Arn(Box<[Pattern; 6]>),
 }
 
 impl Operand {
@@ -43,7 +43,7 @@ impl Operand {
                 for part in parts {
                     patterns.push(pattern(part, Wildcards::On)?);
                 }
-                Self::Arn(patterns.try_into().ok()?)
+                Self::Arn(Box::new(patterns.try_into().ok()?))
             }
         })
     }

@@ -51,6 +51,8 @@ pub(super) struct BadPattern;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     pieces: Vec<Piece>,
+    /// The runs, of a pattern without variables.
+    runs: Option<Vec<Run>>,
 }
 
 impl Pattern {
@@ -89,9 +91,13 @@ impl Pattern {
             }
         }
         flush(&mut literal, &mut pieces);
-        let pattern = Self { pieces };
-        let variables = pattern.pieces.iter().filter(|piece| matches!(piece, Piece::Variable { .. }));
-        let bounded = variables.count() <= MAX_VARIABLES && pattern.searches_are_bounded();
+        let mut pattern = Self { pieces, runs: None };
+        let is_variable = |piece: &&Piece| matches!(piece, Piece::Variable { .. });
+        let variables = pattern.pieces.iter().filter(is_variable).count();
+        if variables == 0 {
+            pattern.runs = pattern.resolve(&Context::default());
+        }
+        let bounded = variables <= MAX_VARIABLES && pattern.searches_are_bounded();
         if bounded { Ok(pattern) } else { Err(BadPattern) }
     }
 
@@ -118,9 +124,9 @@ impl Pattern {
 
     /// Whether the value fits. A pattern with a variable of which nothing is known fits nothing.
     pub(super) fn matches(&self, value: &str, context: &Context) -> bool {
-        match self.resolve(context) {
-            Some(runs) => runs_match(&runs, value),
-            None => false,
+        match &self.runs {
+            Some(runs) => runs_match(runs, value),
+            None => self.resolve(context).is_some_and(|runs| runs_match(&runs, value)),
         }
     }
 
@@ -172,7 +178,7 @@ fn variable(inner: &str) -> Result<Piece, BadPattern> {
 }
 
 /// What stands between two stars: texts, and single characters of any kind (`None`).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Run {
     parts: Vec<Option<String>>,
 }

@@ -179,6 +179,9 @@ fn read_actions(
 
 /// The actions a name with wildcards stands for: at least one.
 fn actions_of(name: &str) -> Result<Vec<Action>, S3Error> {
+    if let Some(action) = Action::from_name(name) {
+        return Ok(vec![action]);
+    }
     let syntax = Syntax { wildcards: Wildcards::On, variables: Variables::Off };
     let pattern = Pattern::parse(&name.to_ascii_lowercase(), syntax).map_err(|_| invalid_action())?;
     let nothing = Context::default();

@@ -1,0 +1,73 @@
+//! What keeps lists and policies from being stored, and what follows from them once they are.
+
+use crate::access::setting::{ObjectOwnership, PublicAccessBlock};
+use crate::acl::{Acl, AclRequest, CannedAcl, Grantee, GranteeRef, Permission};
+use crate::error::{ErrorCode, S3Error};
+use crate::policy::Policy;
+
+/// Checks a list that is asked for, in headers or in a body, against the setting of the bucket.
+///
+/// `AccessControlListNotSupported` where everything belongs to the owner of the bucket, unless the
+/// list says no more than that. The list of a bucket that is being created is checked with
+/// [`check_bucket_acl_fits`] instead.
+pub fn check_acl_supported(
+    ownership: ObjectOwnership,
+    request: &AclRequest,
+    bucket_owner: &str,
+) -> Result<(), S3Error> {
+    let supported = match (ownership, request) {
+        (ObjectOwnership::BucketOwnerPreferred | ObjectOwnership::ObjectWriter, _) => true,
+        (_, AclRequest::None | AclRequest::Canned(CannedAcl::BucketOwnerFullControl)) => true,
+        (_, AclRequest::Canned(_)) => false,
+        (_, AclRequest::Grants(grants)) => matches!(
+            grants.as_slice(),
+            [(GranteeRef::Named(Grantee::User(id)), Permission::FullControl)] if id == bucket_owner
+        ),
+    };
+    if supported { Ok(()) } else { Err(ErrorCode::AccessControlListNotSupported.into()) }
+}
+
+/// Checks that the list of a bucket and who is to own its objects go together, when either is set
+/// as the bucket is created, or the latter later.
+///
+/// `InvalidBucketAclWithObjectOwnership` if lists are to count for nothing while this one grants
+/// something to others.
+pub fn check_bucket_acl_fits(ownership: ObjectOwnership, acl: &Acl, owner: &str) -> Result<(), S3Error> {
+    if ownership == ObjectOwnership::BucketOwnerEnforced && !acl.is_private_to(owner) {
+        return Err(ErrorCode::InvalidBucketAclWithObjectOwnership.into());
+    }
+    Ok(())
+}
+
+/// `AccessDenied` for a new list, of the bucket or an object, that is public and may not be.
+pub fn check_public_acl(block: PublicAccessBlock, acl: &Acl) -> Result<(), S3Error> {
+    if block.block_public_acls && acl.is_public() { Err(ErrorCode::AccessDenied.into()) } else { Ok(()) }
+}
+
+/// `AccessDenied` for a new policy that is public and may not be.
+pub fn check_public_policy(block: PublicAccessBlock, policy: &Policy) -> Result<(), S3Error> {
+    if block.block_public_policy && policy.is_public() { Err(ErrorCode::AccessDenied.into()) } else { Ok(()) }
+}
+
+/// Whether a bucket is public, by its list or its policy: what `GetBucketPolicyStatus` answers.
+pub fn bucket_is_public(acl: &Acl, policy: Option<&Policy>) -> bool {
+    acl.is_public() || policy.is_some_and(Policy::is_public)
+}
+
+/// Who owns an object that is being written: its writer or the owner of the bucket. `writer` is
+/// `None` if nobody signed; such an object belongs to the owner of the bucket.
+pub fn owner_of_new_object<'a>(
+    ownership: ObjectOwnership,
+    request: &AclRequest,
+    writer: Option<&'a str>,
+    bucket_owner: &'a str,
+) -> &'a str {
+    let handed_over = match ownership {
+        ObjectOwnership::BucketOwnerEnforced => true,
+        ObjectOwnership::BucketOwnerPreferred => {
+            *request == AclRequest::Canned(CannedAcl::BucketOwnerFullControl)
+        }
+        ObjectOwnership::ObjectWriter => false,
+    };
+    if handed_over { bucket_owner } else { writer.unwrap_or(bucket_owner) }
+}
