@@ -96,7 +96,8 @@ impl KeyHolder {
 
 /// The key is not the one that the object was stored, or the upload begun, with.
 ///
-/// AWS says so for parts; a read it answers 403, but many clients know only 400.
+/// AWS says so for parts. A read with another key it answers 403 `AccessDenied`; here that is a bad
+/// request too.
 pub fn wrong_customer_key() -> S3Error {
     invalid_request("The provided encryption parameters did not match the ones used originally.")
 }
