@@ -35,6 +35,7 @@ pub mod range;
 pub mod request;
 pub mod sigv2;
 pub mod sigv4;
+pub mod sse;
 pub mod time;
 mod uri;
 pub mod xml;

@@ -228,6 +228,19 @@ fn swapped_segments_a_cut_off_end_and_another_key_are_refused() {
 }
 
 #[test]
+fn nothing_follows_a_segment_that_does_not_open() {
+    run(async {
+        let plain = body(13 * SEGMENT_BYTES);
+        let sealed = seal(&plain, 100_000, key(1)).await.unwrap();
+        for segment in [0, 4, 5, 8] {
+            let mut damaged = sealed.clone();
+            damaged[segment * SEALED_SEGMENT_BYTES + 7] ^= 1;
+            refused(&damaged, &plain, key(1)).await;
+        }
+    });
+}
+
+#[test]
 fn what_the_sealed_stream_fails_with_is_told_behind_what_came_before() {
     run(async {
         let plain = body(9 * SEGMENT_BYTES);
