@@ -17,6 +17,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -101,9 +102,13 @@ async fn both_versions_are_spoken_and_the_request_knows() {
 async fn plain_http_is_refused_in_its_own_language() {
     let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
     let mut stream = TcpStream::connect(addr).await.unwrap();
-    let body = "x".repeat(20_000);
-    let request = format!("PUT /bucket/key HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n{body}");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(b"PUT /bucket/key HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n").await.unwrap();
+    stream.readable().await.unwrap();
+    // A client that sends on before it reads is not cut off.
+    for _ in 0..10 {
+        stream.write_all(&[b'x'; 2000]).await.unwrap();
+        yield_now().await;
+    }
     stream.shutdown().await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
