@@ -141,9 +141,11 @@ async fn what_is_no_tls_ends_its_connection_alone() {
 async fn a_handshake_that_does_not_end_is_ended() {
     let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
     for said in [&b""[..], b"\x16", b"G"] {
+        let begun = Instant::now();
         let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(said).await.unwrap();
         stream.read_to_end(&mut Vec::new()).await.ok();
+        assert!(begun.elapsed() < Duration::from_secs(15));
     }
     server.stop(Instant::now() + Duration::from_secs(5)).await;
 }
