@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,8 +67,10 @@ def new_demo(folder: Path) -> Iterator[Callable[..., Demo]]:
     """Makes running demos of this test's own."""
     demos: list[Demo] = []
 
-    def make(nodes: int = 3, drives: int = 2, environment: dict[str, str] | None = None) -> Demo:
-        demo = Demo(folder / f"site-{len(demos)}", nodes, drives, environment)
+    def make(
+        nodes: int = 3, drives: int = 2, environment: dict[str, str] | None = None, options: Sequence[str] = ()
+    ) -> Demo:
+        demo = Demo(folder / f"site-{len(demos)}", nodes, drives, environment, options)
         demos.append(demo)
         return demo.start()
 

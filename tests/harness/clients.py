@@ -28,5 +28,6 @@ def boto3_client(
         aws_access_key_id=keys.access_key,
         aws_secret_access_key=keys.secret_key,
         region_name=site.region,
+        verify=site.ca_certificate,
         config=config,
     )

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,21 @@ def _is_free(port: int) -> bool:
 class Demo:
     """One site on this machine, in its own folder and on its own ports."""
 
-    def __init__(self, root: Path, nodes: int = 3, drives: int = 2, environment: dict[str, str] | None = None):
+    def __init__(
+        self,
+        root: Path,
+        nodes: int = 3,
+        drives: int = 2,
+        environment: dict[str, str] | None = None,
+        options: Sequence[str] = (),
+    ):
         self.root = root
         self.nodes = nodes
         # What steers the tests must not steer the nodes.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MUCURA_")}
         self.environment = {**inherited, **(environment or {})}
         port = free_ports(PORTS_A_NODE * nodes)
-        self._arguments = ["--nodes", str(nodes), "--drives", str(drives), "--s3-port", str(port)]
+        self._arguments = ["--nodes", str(nodes), "--drives", str(drives), "--s3-port", str(port), *options]
         self._process: subprocess.Popen[bytes] | None = None
         self._starters: list[subprocess.Popen[bytes]] = []
         self._described: dict[str, Any] = {}
@@ -200,7 +208,7 @@ class Demo:
         return dict(self._described)
 
     def site(self) -> Site:
-        return Site(tuple(self.endpoints), self.keys, self._described["region"])
+        return Site(tuple(self.endpoints), self.keys, self._described["region"], self._described.get("ca_certificate"))
 
     def ctl(self, node: int | None = None) -> Ctl:
         """`mucuractl`, asking `node`, or the first one that runs."""

@@ -39,6 +39,8 @@ def aws(site: Site, node: int, *arguments: str, timeout_s: float = 900) -> str:
 def rclone(site: Site, *arguments: str, timeout_s: float = 900) -> str:
     """rclone with one remote a node, `node0:`, `node1:` and so on."""
     environment = {"RCLONE_CONFIG": "/dev/null", "RCLONE_RETRIES": "1", "RCLONE_LOW_LEVEL_RETRIES": "1"}
+    if site.ca_certificate:
+        environment["RCLONE_CA_CERT"] = site.ca_certificate
     for node, endpoint in enumerate(site.endpoints):
         options = {
             "TYPE": "s3",

@@ -19,16 +19,21 @@ class Site:
     endpoints: tuple[str, ...]
     keys: Keys
     region: str
+    ca_certificate: str | None = None
+    """The file with the authority of endpoints that speak HTTPS."""
 
     def environment(self) -> dict[str, str]:
         """For programs that take their keys from the environment."""
-        return {
+        variables = {
             "AWS_ACCESS_KEY_ID": self.keys.access_key,
             "AWS_SECRET_ACCESS_KEY": self.keys.secret_key,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
         }
+        if self.ca_certificate:
+            variables["AWS_CA_BUNDLE"] = self.ca_certificate
+        return variables
 
 
 def host_and_port(url: str) -> tuple[str, int]:

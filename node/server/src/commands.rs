@@ -77,9 +77,9 @@ async fn read_settings(
 /// Whether the files that the S3 endpoint speaks HTTPS with can be used.
 async fn check_certificate(runtime: &Runtime, path: &Path, settings: &Settings) -> anyhow::Result<()> {
     let Some(files) = CertificateFiles::of(&settings.s3) else { return Ok(()) };
-    let disk = runtime.disk.clone();
+    let (disk, path) = (runtime.disk.clone(), std::path::absolute(path)?);
     let read = move || files.read(&*disk).and_then(|contents| files.server_config(&contents));
-    runtime.blocking.run(read).await?.map(drop).map_err(|error| error.in_config(path.to_owned()).into())
+    runtime.blocking.run(read).await?.map(drop).map_err(|error| error.in_config(path).into())
 }
 
 async fn init(arguments: Init, environment: &Environment) -> anyhow::Result<()> {

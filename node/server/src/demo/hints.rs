@@ -30,7 +30,7 @@ pub(super) fn welcome(state: &DemoState, region: &str, dir: &Path) -> String {
          \x20 python3 -c \"import boto3; s3 = boto3.client('s3', endpoint_url='{first}', {ca_argument}region_name='{region}', aws_access_key_id='{access}', aws_secret_access_key='{secret}'); print(s3.list_buckets()['Buckets'])\"\n\
          \n\
          rclone:\n\
-         \x20 rclone lsd --s3-provider Other --s3-endpoint {first} --s3-region {region} --s3-access-key-id {access} --s3-secret-access-key {secret} {ca_option}:s3:\n\
+         \x20 {ca_unset}rclone lsd --s3-provider Other --s3-endpoint {first} --s3-region {region} --s3-access-key-id {access} --s3-secret-access-key {secret} {ca_option}:s3:\n\
          \n\
          mucuractl:\n\
          \x20 MUCURA_ADMIN={admins} MUCURA_ACCESS_KEY={access} MUCURA_SECRET_KEY={secret} mucuractl status\n\
@@ -45,6 +45,8 @@ pub(super) fn welcome(state: &DemoState, region: &str, dir: &Path) -> String {
         ca_line = for_ca(&|ca| format!("  CA          {ca}\n")),
         ca_variable = for_ca(&|ca| format!(" AWS_CA_BUNDLE={ca}")),
         ca_argument = for_ca(&|ca| format!("verify='{ca}', ")),
+        // Set for aws-cli, it stops rclone.
+        ca_unset = for_ca(&|_| "env -u AWS_CA_BUNDLE ".to_owned()),
         ca_option = for_ca(&|ca| format!("--ca-cert {ca} ")),
         admins = state.admin_urls().join(","),
     )
@@ -88,6 +90,7 @@ mod tests {
             "node 2   S3 https://127.0.0.1:9001   admin http://127.0.0.1:9003",
             "AWS_ENDPOINT_URL=https://127.0.0.1:9000 AWS_CA_BUNDLE=/tmp/demo/ca.pem",
             "verify='/tmp/demo/ca.pem'",
+            "env -u AWS_CA_BUNDLE rclone lsd",
             "--ca-cert /tmp/demo/ca.pem :s3:",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

@@ -143,7 +143,7 @@ pub async fn serve(
     tracing::info!(
         node = %started.node.membership.node,
         site = started.node.membership.site_name,
-        s3 = settings.s3.url,
+        s3 = settings.s3.listen,
         admin = settings.admin.listen,
         mesh = settings.mesh.listen,
         "node runs"

@@ -1,18 +1,23 @@
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Extension;
 use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream;
 use mucura_runtime::RealDisk;
 use mucura_s3::Connection;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -31,11 +36,15 @@ fn config(papers: &Papers) -> Arc<ServerConfig> {
 
 /// A server that answers with what it knows of the connection.
 async fn start(tls: &Tls) -> (HttpServer, SocketAddr) {
-    let listener = HttpServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let addr = listener.local_addr().unwrap();
     let tell =
         |Extension(over): Extension<Connection>| async move { format!("{} {}", over.scheme(), over.peer) };
-    (HttpServer::start(listener, Router::new().route("/", get(tell)), Some(tls.clone())), addr)
+    serve(tls, Router::new().route("/", get(tell))).await
+}
+
+async fn serve(tls: &Tls, router: Router) -> (HttpServer, SocketAddr) {
+    let listener = HttpServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    (HttpServer::start(listener, router, Some(tls.clone())), addr)
 }
 
 fn client(trusted: &[&Papers], versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
@@ -62,7 +71,7 @@ async fn ask(client: &mut Client) -> String {
     client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut answer = vec![0; 1000];
     let length = client.read(&mut answer).await.unwrap();
-    String::from_utf8(answer[..length].to_vec()).unwrap()
+    String::from_utf8_lossy(&answer[..length]).into_owned()
 }
 
 /// Whether this is the certificate that the client was shown.
@@ -93,9 +102,13 @@ async fn both_versions_are_spoken_and_the_request_knows() {
 async fn plain_http_is_refused_in_its_own_language() {
     let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
     let mut stream = TcpStream::connect(addr).await.unwrap();
-    let body = "x".repeat(20_000);
-    let request = format!("PUT /bucket/key HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n{body}");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(b"PUT /bucket/key HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n").await.unwrap();
+    stream.readable().await.unwrap();
+    // A client that sends on before it reads is not cut off.
+    for _ in 0..10 {
+        stream.write_all(&[b'x'; 2000]).await.unwrap();
+        yield_now().await;
+    }
     stream.shutdown().await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -128,11 +141,26 @@ async fn what_is_no_tls_ends_its_connection_alone() {
 async fn a_handshake_that_does_not_end_is_ended() {
     let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
     for said in [&b""[..], b"\x16", b"G"] {
+        let begun = Instant::now();
         let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(said).await.unwrap();
         stream.read_to_end(&mut Vec::new()).await.ok();
+        assert!(begun.elapsed() < Duration::from_secs(15));
     }
     server.stop(Instant::now() + Duration::from_secs(5)).await;
+}
+
+/// The clock runs ahead whenever everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_does_not_hold_its_answer_for_ever() {
+    let papers = Papers::issue();
+    let piece = Bytes::from(vec![0; 1 << 20]);
+    let endless = || async { Body::from_stream(stream::repeat(Ok::<_, Infallible>(piece))) };
+    let (server, addr) = serve(&Tls::new(config(&papers)), Router::new().route("/", get(endless))).await;
+    let mut client = connect(addr, &client(&[&papers], &[&TLS13])).await.unwrap();
+    assert!(ask(&mut client).await.contains("200 OK"));
+    assert!(server.stop(Instant::now() + Duration::from_secs(600)).await);
+    drop(client);
 }
 
 #[tokio::test]
@@ -145,6 +173,9 @@ async fn a_new_certificate_is_for_new_connections() {
         let config_of_client = client(&[&old, &new], &[version]);
         let mut before = connect(addr, &config_of_client).await.unwrap();
         assert!(ask(&mut before).await.contains("200 OK") && shows(&before, &old));
+        let mut resumed = connect(addr, &config_of_client).await.unwrap();
+        assert!(ask(&mut resumed).await.contains("200 OK"));
+        assert_eq!(resumed.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed));
         tls.replace(config(&new));
         // Neither is an old session resumed.
         let mut after = connect(addr, &config_of_client).await.unwrap();
