@@ -7,8 +7,8 @@ use http::HeaderMap;
 use mucura_metadata::{BucketRecord, VersionId, Versioning};
 use mucura_s3_wire::access::{
     BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question, Requester,
-    Resource, bucket_is_public, check_acl_supported, check_bucket_acl_fits, check_public_acl,
-    check_public_policy, decide, decide_missing,
+    Resource, bucket_is_public, check_acl_supported, check_public_acl, check_public_policy, decide,
+    decide_missing,
 };
 use mucura_s3_wire::acl::{Acl, AclRequest};
 use mucura_s3_wire::policy::{Action, Policy};
@@ -99,11 +99,6 @@ impl Bucket {
     /// Whether a new policy may be stored.
     pub(crate) fn check_new_policy(&self, policy: &Policy) -> Result<(), S3Error> {
         check_public_policy(self.block(), policy)
-    }
-
-    /// Whether the owner's rights over objects go with the bucket's own list.
-    pub(crate) fn check_new_ownership(&self, ownership: ObjectOwnership) -> Result<(), S3Error> {
-        check_bucket_acl_fits(ownership, &self.acl, &self.owner)
     }
 }
 

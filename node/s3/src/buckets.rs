@@ -1,5 +1,6 @@
 use http::{HeaderName, header};
 use mucura_metadata::NewBucket;
+use mucura_s3_wire::access::check_bucket_acl_fits;
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{CreateBucket, ListBuckets};
 use mucura_s3_wire::xml::{self, ListedBucket, parse_bucket_configuration};
@@ -53,6 +54,9 @@ pub(crate) async fn create(
     }
     let ownership = request.ownership.map(settings::kept_ownership);
     let list = acl::asked(call, &request.acl, call.user, call.user).await?;
+    if let (Some(list), Some(ownership)) = (&list, request.ownership) {
+        check_bucket_acl_fits(ownership, list, &call.user.to_string())?;
+    }
     let kept = list.as_ref().and_then(|list| acl::to_keep(list, call.user));
     let new = NewBucket { acl: kept, ownership, lock: request.object_lock };
     call.store().create_bucket(&request.bucket, call.user, new, call.deadline()).await?;

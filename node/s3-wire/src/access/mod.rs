@@ -12,8 +12,8 @@ mod decision;
 mod guard;
 mod operation;
 mod question;
+mod request_context;
 mod rights;
-mod setting;
 
 pub use decide::{decide, decide_missing};
 pub use decision::{Decision, Reason};
@@ -23,9 +23,11 @@ pub use guard::{
 };
 pub use operation::{Target, actions_of};
 pub use question::{BucketFacts, ObjectFacts, Question};
+pub use request_context::{RequestFacts, context_of, set_request_tags};
 pub use rights::AclOf;
-pub use setting::{ObjectOwnership, PublicAccessBlock};
 
+pub use crate::config::ownership::ObjectOwnership;
+pub use crate::config::public_access::PublicAccessBlock;
 pub use crate::policy::{Action, Context, Requester, Resource};
 
 #[cfg(test)]

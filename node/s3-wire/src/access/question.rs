@@ -1,7 +1,8 @@
 //! What has to be known to decide.
 
-use crate::access::setting::{ObjectOwnership, PublicAccessBlock};
 use crate::acl::Acl;
+use crate::config::ownership::ObjectOwnership;
+use crate::config::public_access::PublicAccessBlock;
 use crate::policy::{Action, Asked, Context, Policy, Requester, Resource, Verdict};
 
 /// May this requester do this? Only for what concerns a bucket that exists: to list and create buckets

@@ -1,0 +1,118 @@
+//! What conditions of policies may ask about a request.
+
+use std::net::IpAddr;
+
+use http::Method;
+
+use crate::config::tagging::TagSet;
+use crate::error::S3Error;
+use crate::head::RequestHead;
+use crate::policy::{Context, Requester};
+use crate::request::with_hoisted;
+use crate::time::iso8601;
+use crate::uri::Query;
+
+/// Headers that conditions know as `s3:HEADER`.
+const HEADERS: &[&str] = &[
+    "x-amz-acl",
+    "x-amz-content-sha256",
+    "x-amz-copy-source",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+    "x-amz-metadata-directive",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+    "x-amz-object-ownership",
+];
+
+/// Headers that conditions know by another name.
+const RENAMED: &[(&str, &str)] = &[
+    ("if-match", "s3:if-match"),
+    ("if-none-match", "s3:if-none-match"),
+    ("referer", "aws:Referer"),
+    ("user-agent", "aws:UserAgent"),
+    ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
+    ("x-amz-object-lock-mode", "s3:object-lock-mode"),
+    ("x-amz-object-lock-retain-until-date", "s3:object-lock-retain-until-date"),
+];
+
+/// Parameters that conditions know as `s3:PARAMETER`.
+const PARAMETERS: &[(&str, &str)] = &[
+    ("delimiter", "s3:delimiter"),
+    ("max-keys", "s3:max-keys"),
+    ("prefix", "s3:prefix"),
+    ("versionId", "s3:VersionId"),
+];
+
+/// What is known of a request besides its head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// Where it came from.
+    pub source_ip: Option<IpAddr>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+    /// How it was signed: the version and the way (`s3:signatureversion`, `s3:authType`).
+    pub signed: Option<(&'static str, &'static str)>,
+    /// When it came, since 1970.
+    pub now_ms: u64,
+}
+
+/// Gathers what conditions may ask about a request.
+pub fn context_of(
+    head: &RequestHead<'_>,
+    requester: Requester<'_>,
+    facts: &RequestFacts,
+) -> Result<Context, S3Error> {
+    let query = Query::parse(head.query())?;
+    let merged = with_hoisted(head, &query)?;
+    let headers = merged.as_ref().unwrap_or(head.headers);
+    let mut context = Context::of(requester);
+    context.set("aws:CurrentTime", iso8601(facts.now_ms));
+    context.set("aws:EpochTime", (facts.now_ms / 1_000).to_string());
+    context.set("aws:SecureTransport", if facts.secure { "true" } else { "false" });
+    if let Some(ip) = facts.source_ip {
+        context.set("aws:SourceIp", ip.to_string());
+    }
+    if let Some((version, way)) = facts.signed {
+        context.set("s3:signatureversion", version);
+        context.set("s3:authType", way);
+    }
+    let header = |name: &str| headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+    for name in HEADERS {
+        if let Some(value) = header(name) {
+            context.set(&format!("s3:{name}"), value);
+        }
+    }
+    for (name, key) in RENAMED {
+        if let Some(value) = header(name) {
+            context.set(key, value);
+        }
+    }
+    for (name, key) in PARAMETERS {
+        if let Some(value) = query.get(name) {
+            context.set(key, value);
+        }
+    }
+    // A listing without a prefix is one of the empty prefix.
+    if head.method == Method::GET && query.get("prefix").is_none() {
+        context.set("s3:prefix", "");
+    }
+    if let Some(tags) = header("x-amz-tagging").and_then(|text| TagSet::parse_header(text).ok()) {
+        set_request_tags(&mut context, &tags);
+    }
+    Ok(context)
+}
+
+/// Adds the tags that a request brings.
+pub fn set_request_tags(context: &mut Context, tags: &TagSet) {
+    for (key, value) in tags.iter() {
+        context.set(&format!("s3:RequestObjectTag/{key}"), value);
+        context.push("s3:RequestObjectTagKeys", key);
+    }
+}
