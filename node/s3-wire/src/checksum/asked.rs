@@ -70,7 +70,10 @@ impl BodyChecksum {
             let algorithm =
                 ChecksumAlgorithm::from_header(name).ok_or_else(|| S3Error::header_not_implemented(name))?;
             let text = head.header(name)?.unwrap_or("");
-            let value = Checksum::from_base64(algorithm, text).ok_or_else(|| invalid_value(name))?;
+            // No body has such a digest.
+            let value = Checksum::from_base64(algorithm, text).ok_or_else(|| {
+                S3Error::with_message(ErrorCode::BadDigest, format!("Value for {name} header is invalid."))
+            })?;
             let checksum = Self { algorithm, expected: ExpectedChecksum::Value(value) };
             if found.replace(checksum).is_some() {
                 return Err(several());

@@ -112,7 +112,8 @@ impl CopyObject {
         let changes = attributes.is_some()
             || settings.tags.is_some()
             || settings.website_redirect.is_some()
-            || source.version.is_some();
+            || source.version.is_some()
+            || head.headers.keys().any(|name| name.as_str().starts_with("x-amz-server-side-encryption"));
         if !changes && source.bucket == target.bucket && source.key == target.key {
             return Err(S3Error::with_message(
                 ErrorCode::InvalidRequest,
