@@ -10,8 +10,8 @@ from harness.site import Site
 from harness.trees import KIB, MIB, digests, grow
 
 FULL = os.environ.get("MUCURA_FULL") == "1"
-FILES = 2000 if FULL else 60
-LARGEST = (300 if FULL else 20) * MIB
+FILES = 2000 if FULL else 40
+LARGEST = (300 if FULL else 8) * MIB
 
 
 def exercise(site: Site, bucket: str, folder: Path) -> None:

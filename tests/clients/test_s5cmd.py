@@ -40,12 +40,12 @@ def test_trees_and_streams(site: Site, bucket: str, folder: Path) -> None:
 
 
 def test_objects_are_copied_and_moved_on_the_server(site: Site, bucket: str) -> None:
-    for number in range(20):
+    for number in range(6):
         s5cmd(site, "pipe", f"s3://{bucket}/a/ü{number}", given=b"%d" % number)
     s5cmd(site, "cp", f"s3://{bucket}/a/*", f"s3://{bucket}/b/")
-    s5cmd(site, "mv", f"s3://{bucket}/b/ü7", f"s3://{bucket}/moved")
-    assert s5cmd(site, "cat", f"s3://{bucket}/moved") == b"7"
-    assert b" 19 objects" in s5cmd(site, "du", f"s3://{bucket}/b/*")
+    s5cmd(site, "mv", f"s3://{bucket}/b/ü4", f"s3://{bucket}/moved")
+    assert s5cmd(site, "cat", f"s3://{bucket}/moved") == b"4"
+    assert b" 5 objects" in s5cmd(site, "du", f"s3://{bucket}/b/*")
 
 
 @pytest.mark.xfail(raises=AssertionError, strict=True, reason="a plus in x-amz-copy-source is not taken for a space")
