@@ -49,7 +49,11 @@ def test_several_ranges_give_no_more_than_was_asked_for(site: Site, bucket: str)
     assert len(answer) < 1000
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="davix signs the deletion of a move by version 2, which only links may have")
+@pytest.mark.xfail(
+    raises=AssertionError,
+    strict=True,
+    reason="davix signs the deletion of a move by version 2, which only links may have",
+)
 def test_an_object_is_moved(site: Site, bucket: str) -> None:
     boto3_client(site).put_object(Bucket=bucket, Key="a", Body=b"x")
     davix(site, "mv", _url(site, bucket, "a"), _url(site, bucket, "b"))

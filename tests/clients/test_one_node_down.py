@@ -1,7 +1,7 @@
 """Every client through a site of three nodes of which one is dead: what they do each day
 must still work, the first time it is tried."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,8 @@ from clients import (
     test_uproot,
 )
 from harness.clients import boto3_client
-from harness.demo import Demo
 from harness.site import Site
-from harness.waiting import wait_for
 
-DEAD = 2
 EXERCISES = {
     module.__name__.removeprefix("clients.test_"): module.exercise
     for module in (
@@ -41,17 +38,6 @@ EXERCISES = {
         test_uproot,
     )
 }
-
-
-@pytest.fixture(scope="module")
-def crippled(demo_of_module: Demo) -> Iterator[Site]:
-    """The first node's endpoint, once it puts and gets without the third node."""
-    whole = demo_of_module.site()
-    demo_of_module.kill(DEAD)
-    site = Site(whole.endpoints[:1], whole.keys, whole.region)
-    wait_for(lambda: boto3_client(site).create_bucket(Bucket="first"), 60, "the site takes writes again")
-    yield site
-    assert DEAD not in demo_of_module.running(), "the dead node came back"
 
 
 @pytest.mark.parametrize("client", EXERCISES)

@@ -68,10 +68,10 @@ def test_times_are_kept(site: Site, bucket: str, folder: Path) -> None:
 
 def test_a_stream_of_unknown_length_goes_up_and_parts_of_it_come_down(site: Site, bucket: str) -> None:
     body = bytes(range(256)) * 30 * KIB
-    arguments = ("rcat", "--s3-chunk-size", "5M", f"node0:{bucket}/r")
-    pipe("rclone", *arguments, given=body, environment=rclone_environment(site))
-    arguments = ("cat", "--offset", "6000000", "--count", "100000", f"node0:{bucket}/r")
-    assert pipe("rclone", *arguments, given=b"", environment=rclone_environment(site)) == body[6_000_000:6_100_000]
+    remotes = rclone_environment(site)
+    pipe("rclone", "rcat", "--s3-chunk-size", "5M", f"node0:{bucket}/r", given=body, environment=remotes)
+    part = ("cat", "--offset", "6000000", "--count", "100000", f"node0:{bucket}/r")
+    assert pipe("rclone", *part, given=b"", environment=remotes) == body[6_000_000:6_100_000]
     rclone(site, "moveto", f"node0:{bucket}/r", f"node0:{bucket}/s t")
     link = rclone(site, "link", "--expire", "60s", f"node0:{bucket}/s t").strip()
     assert requests.get(link, timeout=10).content == body

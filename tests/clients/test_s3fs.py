@@ -65,7 +65,9 @@ def s3fs(site: Site, bucket: str, folder: Path) -> Iterator[Path]:
     keys = folder / "keys"
     keys.write_text(f"{site.keys.access_key}:{site.keys.secret_key}")
     keys.chmod(0o600)
-    options = f"passwd_file={keys},url={site.endpoints[0]},endpoint={site.region},use_path_request_style,sigv4,retries=1"
+    options = (
+        f"passwd_file={keys},url={site.endpoints[0]},endpoint={site.region},use_path_request_style,sigv4,retries=1"
+    )
     with mounted(folder, "s3fs", bucket, str(folder / "mnt"), "-f", "-o", options) as mount:
         yield mount
 
