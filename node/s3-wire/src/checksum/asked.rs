@@ -57,7 +57,7 @@ pub struct BodyChecksum {
 impl BodyChecksum {
     /// Reads `x-amz-checksum-*`, `x-amz-trailer` and `x-amz-sdk-checksum-algorithm`.
     ///
-    /// `InvalidRequest` for a value that cannot be one, for two checksums, and for headers that
+    /// `BadDigest` for a value that cannot be one, `InvalidRequest` for two checksums, and for headers that
     /// contradict each other; `NotImplemented` for algorithms that we do not have, because to
     /// ignore them would be to confirm what was not checked.
     pub fn from_head(head: &RequestHead<'_>) -> Result<Option<Self>, S3Error> {
@@ -189,7 +189,7 @@ mod tests {
     fn contradictions_and_unknown_algorithms_are_refused() {
         let header = ("x-amz-checksum-crc32", "AAAAAA==");
         for (headers, code) in [
-            (vec![("x-amz-checksum-crc32", "AAAA")], ErrorCode::InvalidRequest),
+            (vec![("x-amz-checksum-crc32", "AAAA")], ErrorCode::BadDigest),
             (
                 vec![header, ("x-amz-checksum-sha1", "qZk+NkcGgWq6PiVxeFDCbJzQ2J0=")],
                 ErrorCode::InvalidRequest,

@@ -41,7 +41,8 @@ impl CopySource {
         if version.pairs().any(|(name, _)| name != "versionId") {
             return Err(fault());
         }
-        let path = uri::decode_utf8(path, false).map_err(|_| fault())?;
+        // As in a query: a plus is a space here, unlike in a path.
+        let path = uri::decode_utf8(path, true).map_err(|_| fault())?;
         let (bucket, key) = path.strip_prefix('/').unwrap_or(&path).split_once('/').ok_or_else(fault)?;
         if bucket.starts_with("arn:") {
             return Err(S3Error::header_not_implemented("x-amz-copy-source"));

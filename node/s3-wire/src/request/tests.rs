@@ -125,7 +125,7 @@ fn metadata_is_bounded_and_must_be_text() {
 #[test]
 fn headers_we_would_have_to_ignore_are_refused() {
     for (name, value) in [
-        ("x-amz-mfa", "1 2"),
+        ("x-amz-mfa", "12"),
         ("x-amz-if-match-size", "5"),
         ("x-amz-rename-source", "/a"),
         ("x-amz-write-offset-bytes", "5"),
@@ -134,7 +134,7 @@ fn headers_we_would_have_to_ignore_are_refused() {
     ] {
         refused("PUT", "/photos/a", &[("content-length", "0"), (name, value)], ErrorCode::NotImplemented);
         // Some SDKs put such headers into the query of a presigned URL.
-        if name.starts_with("x-amz-") {
+        if name.starts_with("x-amz-") && !name.starts_with("x-amz-checksum-") {
             let uri = format!("/photos/a?{}={value}", name.to_uppercase());
             refused("PUT", &uri, &[("content-length", "0")], ErrorCode::NotImplemented);
         }
@@ -149,7 +149,7 @@ fn headers_in_a_presigned_query_count() {
     let uri = "/photos/a?X-Amz-Meta-Colour=red&x-amz-checksum-crc32=AAAAAA%3D%3D&X-Amz-Expires=5";
     let put = parsed!(PutObject, "PUT", uri, &[("content-length", "0")]);
     assert_eq!(put.attributes.metadata, [("colour".to_owned(), "red".to_owned())]);
-    assert!(put.body.checksum.is_some());
+    assert!(put.body.checksum.is_none(), "checksums count only as headers");
     assert!(matches!(parse("PUT", "/photos/a?x-amz-copy-source=b12/c", &[]), Ok(Operation::CopyObject(_))));
 }
 
@@ -197,13 +197,7 @@ fn listings_are_read() {
     assert_eq!((uploads.key_marker.as_str(), uploads.upload_id_marker.as_str()), ("k", "u"));
     let parts = parsed!(ListParts, "GET", "/photos/a?uploadId=u&part-number-marker=7&max-parts=2", &[]);
     assert_eq!((parts.part_number_marker, parts.max_parts), (7, 2));
-    for query in [
-        "max-keys=-1",
-        "max-keys=x",
-        "max-keys=2147483648",
-        "encoding-type=rot13",
-        "list-type=2&continuation-token=",
-    ] {
+    for query in ["max-keys=-1", "max-keys=x", "max-keys=2147483648", "encoding-type=rot13"] {
         refused("GET", &format!("/photos?{query}"), &[], ErrorCode::InvalidArgument);
     }
 }

@@ -53,10 +53,6 @@ fn delete_lists_out_of_bounds_are_refused() {
         ("<Delete><Other/></Delete>".into(), ErrorCode::MalformedXml),
         (list(1) + "<x/>", ErrorCode::MalformedXml),
         (list(1) + "x", ErrorCode::MalformedXml),
-        (
-            "<Delete><Object><Key>k</Key><VersionId>v</VersionId></Object></Delete>".into(),
-            ErrorCode::NotImplemented,
-        ),
         ("<Delete><Object><Key>k</Key><Size>1</Size></Object></Delete>".into(), ErrorCode::NotImplemented),
         ("<!DOCTYPE Delete>".to_owned() + &list(1), ErrorCode::MalformedXml),
         ("<?php ?>".to_owned() + &list(1), ErrorCode::MalformedXml),
