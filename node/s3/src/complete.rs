@@ -151,6 +151,7 @@ mod tests {
                 Bytes::copy_from_slice(crc(bytes).as_bytes()),
             )),
             body: Body::Chunks(WriteId::default()),
+            seal: None,
         })
     }
 
@@ -163,7 +164,7 @@ mod tests {
             bucket: "b".to_owned(),
             key: "k".to_owned(),
             upload_id: "1-1".to_owned(),
-            condition: WriteCondition::None,
+            condition: WriteCondition::default(),
             checksum: None,
             checksum_type: None,
             object_len: None,
