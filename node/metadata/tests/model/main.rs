@@ -3,10 +3,12 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
 mod agreement;
+mod commands;
 mod history;
 mod objects;
 mod reference;
 mod refusals;
 mod rows;
+mod shelf;
 mod steps;
 mod world;
