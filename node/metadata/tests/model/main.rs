@@ -4,7 +4,9 @@
 
 mod agreement;
 mod commands;
+mod cost;
 mod history;
+mod listings;
 mod objects;
 mod reference;
 mod refusals;

@@ -32,7 +32,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// What a listing must show, by brute force.
-fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, bool) {
+pub fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, bool) {
     let (mut keys, mut commons): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (vec![], vec![]);
     for key in model.keys().filter(|k| k.starts_with(&query.prefix)) {
         let rest = &key[query.prefix.len()..];
