@@ -6,6 +6,7 @@ mod agreement;
 mod commands;
 mod cost;
 mod history;
+mod limits;
 mod listings;
 mod objects;
 mod reference;
