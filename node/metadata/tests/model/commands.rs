@@ -34,12 +34,12 @@ impl World {
                 let Some((bucket, key, upload)) = self.upload(*upload) else { return vec![] };
                 let key = if *astray { Bytes::from_static(b"astray") } else { key };
                 let (size, seal, body) = self.body(session, *body, *tag);
-                vec![part(bucket, key, upload, *number, size, seal, *tag, body)]
+                vec![part((bucket, key, upload), *number, size, seal, *tag, body)]
             }
             Act::ManyParts { upload, count } => {
                 let Some((bucket, key, upload)) = self.upload(*upload) else { return vec![] };
                 let body = Written::Inline(Bytes::from_static(b"x"));
-                let one = |number| part(bucket, key.clone(), upload, number, 1, None, 0, body.clone());
+                let one = |number| part((bucket, key.clone(), upload), number, 1, None, 0, body.clone());
                 (10..10 + count).map(one).collect()
             }
             Act::Complete { upload, subset, tag, least, spoil, condition } => {
@@ -463,9 +463,7 @@ fn checksum(n: u8) -> Option<Checksum> {
 }
 
 fn part(
-    bucket: BucketId,
-    key: Bytes,
-    upload: WriteId,
+    (bucket, key, upload): (BucketId, Bytes, WriteId),
     number: u16,
     size: u64,
     seal: Option<Seal>,

@@ -14,4 +14,5 @@ mod refusals;
 mod rows;
 mod shelf;
 mod steps;
+mod versions;
 mod world;

@@ -261,19 +261,33 @@ fn maybe<T: std::fmt::Debug + Clone>(weight: f64, of: BoxedStrategy<T>) -> impl 
     proptest::option::weighted(weight, of)
 }
 
+/// What happens to versions.
+fn object_act(place: &BoxedStrategy<Place>) -> impl Strategy<Value = Act> + use<> {
+    let (n, yes) = (any::<u8>, proptest::bool::weighted);
+    prop_oneof![
+        5 => (place.clone(), bytes(), 0u8..4, said(), condition())
+            .prop_map(|(place, body, tag, said, condition)| Act::Put { place, body, tag, said, condition }),
+        4 => (
+            place.clone(),
+            maybe(0.6, n().boxed()),
+            yes(0.3),
+            maybe(0.3, tag().boxed()),
+            maybe(0.15, yes(0.8).boxed()),
+            yes(0.1)
+        )
+            .prop_map(|(place, version, bypass, tag, current, alone)| {
+                Act::Delete { place, version, bypass, tag, current, alone }
+            }),
+        3 => (place.clone(), maybe(0.7, n().boxed()), version_act())
+            .prop_map(|(place, version, change)| Act::ChangeVersion { place, version, change }),
+    ]
+}
+
 fn act() -> impl Strategy<Value = Act> {
     let (n, yes) = (any::<u8>, proptest::bool::weighted);
     let number = prop_oneof![30 => 1u16..5, 1 => Just(0), 1 => Just(10_000), 1 => Just(10_001)];
     prop_oneof![
-        14 => (place(), bytes(), 0u8..4, said(), condition())
-            .prop_map(|(place, body, tag, said, condition)| Act::Put { place, body, tag, said, condition }),
-        10 => (place(), maybe(0.6, n().boxed()), yes(0.3), maybe(0.3, tag().boxed()),
-            maybe(0.15, yes(0.8).boxed()), yes(0.1))
-            .prop_map(|(place, version, bypass, tag, current, alone)| {
-                Act::Delete { place, version, bypass, tag, current, alone }
-            }),
-        7 => (place(), maybe(0.7, n().boxed()), version_act())
-            .prop_map(|(place, version, change)| Act::ChangeVersion { place, version, change }),
+        24 => object_act(&place().boxed()),
         7 => (n(), bucket_act()).prop_map(|(bucket, change)| Act::ChangeBucket { bucket, change }),
         1 => (0u8..4, 0u16..2100).prop_map(|(work, place)| Act::NoteProgress { work, place }),
         2 => prop_oneof![3 => 0u64..200, 1 => Just(DAY_MS), 1 => Just(366 * DAY_MS)]
@@ -313,4 +327,23 @@ fn step() -> impl Strategy<Value = Step> {
 /// A history: batches of steps.
 pub fn history() -> impl Strategy<Value = Vec<Vec<Step>>> {
     vec(prop_oneof![3 => vec(step(), 1..2), 1 => vec(step(), 2..6)], 1..80)
+}
+
+/// A history of what happens to the versions of few keys.
+pub fn history_of_versions() -> impl Strategy<Value = Vec<Vec<Step>>> {
+    let place = || (0u8..2, 1u8..3).prop_map(|(bucket, key)| Place { bucket, key });
+    let wait = prop_oneof![8 => 0u64..100, 1 => Just(DAY_MS), 1 => Just(366 * DAY_MS)];
+    let act = prop_oneof![
+        20 => object_act(&place().boxed()),
+        2 => (0u8..2, bucket_act()).prop_map(|(bucket, change)| Act::ChangeBucket { bucket, change }),
+        2 => wait.prop_map(|ms| Act::Wait { ms }),
+        1 => (place(), said()).prop_map(|(place, said)| Act::CreateUpload { place, said }),
+        2 => (0u8..200, 1u16..3, bytes(), 0u8..4)
+            .prop_map(|(upload, number, body, tag)| Act::PutPart { upload, number, body, tag, astray: false }),
+        1 => (0u8..200, 0u8..4, condition()).prop_map(|(upload, tag, condition)| {
+            Act::Complete { upload, subset: 255, tag, least: false, spoil: 0, condition }
+        }),
+    ];
+    let step = (0u8..200, act).prop_map(|(via, act)| Step { via, jump: false, act });
+    vec(prop_oneof![3 => vec(step.clone(), 1..2), 1 => vec(step, 2..6)], 1..80)
 }
