@@ -222,7 +222,7 @@ impl World {
     /// Most who know that nothing can be locked do not try.
     fn lockable(&self, bucket: BucketId, said: Said) -> Said {
         let can = self.model.shelf(bucket).is_some_and(|shelf| shelf.locks.is_some());
-        if can || said.tags == 1 { said } else { Said { retention: None, hold: false, ..said } }
+        if can || said.tags % 4 == 1 { said } else { Said { retention: None, hold: false, ..said } }
     }
 
     fn create_upload(&mut self, session: SessionId, place: Place, said: Said) -> Command {
@@ -437,6 +437,12 @@ fn acl(choice: u8) -> Option<Acl> {
     let user = Grantee::User(UserId(choice.into()));
     match choice {
         0..60 => None,
+        // Nothing, or something to the owner of a bucket.
+        60..80 => Some(Acl::default()),
+        80..110 => {
+            let owner = Grantee::User(UserId((1 + choice % 2).into()));
+            Some(Acl { grants: vec![grant(owner, Permission::FullControl)] })
+        }
         250.. => Some(Acl { grants: vec![grant(user, Permission::Read); 101] }),
         _ => Some(Acl {
             grants: vec![grant(user, Permission::FullControl), grant(Grantee::AllUsers, Permission::Read)],

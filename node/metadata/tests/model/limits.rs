@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use mucura_metadata::{
-    Acl, Attributes, BucketChange, BucketDocument, Checksum, ChecksumAlgorithm, ChecksumKind, Command,
-    Encryption, EncryptionMethod, Grant, Grantee, MalformedCommand, Permission, PutObject, Rejection, Seal,
-    WriteCondition, Written,
+    Acl, Attributes, BucketChange, BucketDocument, ChangeVersion, Checksum, ChecksumAlgorithm, ChecksumKind,
+    Command, DeleteCondition, Encryption, EncryptionMethod, Grant, Grantee, MalformedCommand, Permission,
+    PutObject, Rejection, Seal, VersionChange, WriteCondition, Written,
 };
 use mucura_types::{BucketId, UserId};
 
-use crate::rows::{Rows, change_bucket, plain_put, put, site};
+use crate::rows::{Rows, change_bucket, delete, plain_put, put, site};
 
 /// No value of a row is longer (`docs/formats/metadata.md`).
 const VALUE_BYTES_MAX: usize = 32 << 10;
@@ -84,9 +84,15 @@ fn the_most_that_can_be_said_of_an_object_fits_a_row() {
         PutObject { body: Written::Inline(vec![5; (8 << 10) + 97].into()), ..put_with(bucket, most()) };
     let outcome = rows.one(11, Command::PutObject(long));
     assert_eq!(outcome, Err(Rejection::Malformed(MalformedCommand::InlineLength)));
+    let refused = Err(Rejection::Malformed(MalformedCommand::TextLength));
     for key in [vec![], vec![b'k'; 1025]] {
-        let outcome = rows.one(11, put(bucket, &key, 1, WriteCondition::default()));
-        assert_eq!(outcome, Err(Rejection::Malformed(MalformedCommand::TextLength)));
+        assert_eq!(rows.one(11, put(bucket, &key, 1, WriteCondition::default())), refused);
+        assert_eq!(rows.one(11, delete(bucket, &key, DeleteCondition::default())), refused);
+    }
+    let (key, version) = (Bytes::from(vec![b'k'; 1024]), None);
+    for change in [VersionChange::Tags(vec![(text(384), text(900)); 10]), VersionChange::Acl(acl(101))] {
+        let change = ChangeVersion { bucket, key: key.clone(), version, change };
+        assert_eq!(rows.one(11, Command::ChangeVersion(change)), refused);
     }
 }
 

@@ -58,7 +58,8 @@ pub fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
     #[test]
     fn objects_and_listings_are_as_in_the_model(
         ops in proptest::collection::vec(op(), 1..40),

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use mucura_metadata::{
     Acl, Attributes, BucketChange, ChangeVersion, ChunkRecord, Command, CompleteUpload, DeleteObject, ETag,
-    Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention, RetentionMode, Seal, VersionChange,
-    Versioning, WriteCondition, Written,
+    Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention, RetentionMode, Seal,
+    VersionChange, Versioning, WriteCondition, Written,
 };
 use mucura_types::{BucketId, CHUNK_BYTES_MAX, UserId, WriteId};
 
@@ -300,7 +300,9 @@ fn against_change(shelf: &Shelf, change: &BucketChange) -> Vec<Rejection> {
         BucketChange::Lock(_) => if_so(Rejection::BucketState, shelf.keeps != Versioning::Enabled),
         BucketChange::Acl(acl) => return against_acl(acl.as_ref(), shelf.ownership),
         BucketChange::Ownership(next) => {
-            if_so(Rejection::AclNotPrivate, *next == enforced && shelf.acl.is_some())
+            let owner = Grantee::User(shelf.owner);
+            let mut grants = shelf.acl.iter().flat_map(|acl| &acl.grants);
+            if_so(Rejection::AclNotPrivate, *next == enforced && grants.any(|grant| grant.grantee != owner))
         }
         BucketChange::Document { text: Some(text), .. } => if_so(TOO_LONG, text.len() > 28 << 10),
         BucketChange::PublicAccess(_) | BucketChange::Document { text: None, .. } => None,

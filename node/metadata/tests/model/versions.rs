@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use mucura_metadata::{
-    Attributes, BucketChange, ChangeVersion, Command, DefaultRetention, DeleteCondition, DeleteObject, Lock,
-    PutObject, Rejection, Reply, Retention, RetentionMode, RetentionPeriod, VersionChange, VersionId,
-    Versioning, WriteCondition, current_version, list_objects, newest_version, version,
+    Attributes, BucketChange, ChangeVersion, Command, CreateUpload, DefaultRetention, DeleteCondition,
+    DeleteObject, Lock, PutObject, Rejection, Reply, Retention, RetentionMode, RetentionPeriod,
+    VersionChange, VersionId, Versioning, WriteCondition, current_version, list_objects, newest_version,
+    version,
 };
-use mucura_types::{BucketId, Order, Timestamp, UserId};
+use mucura_types::{BucketId, Order, Timestamp, UserId, WriteId};
 
-use crate::rows::{Rows, change_bucket, delete, delete_version, plain_put, put, site, tag};
+use crate::rows::{OWNER, Rows, change_bucket, delete, delete_version, plain_put, put, site, tag};
 use crate::shelf::DAY_MS;
 
 fn keep(rows: &mut Rows, bucket: BucketId, versioning: Versioning) {
@@ -173,13 +174,22 @@ fn a_leader_whose_clock_is_behind_does_not_shorten_a_retention_it_gives() {
 
 #[test]
 fn locks_and_kept_versions_cannot_be_taken_back() {
-    let (mut rows, bucket, _) = site();
+    let (mut rows, bucket, session) = site();
     let state = Err(Rejection::BucketState);
     let lock = change_bucket(bucket, BucketChange::Lock(None));
     assert_eq!(rows.one(5, lock.clone()), state);
     let hold = Attributes { lock: Lock { legal_hold: true, ..Lock::default() }, ..Attributes::default() };
     let held = plain_put(bucket, b"k", 1, WriteCondition::default());
-    let held = Command::PutObject(PutObject { attributes: hold, ..held });
+    let held = Command::PutObject(PutObject { attributes: hold.clone(), ..held });
+    assert_eq!(rows.one(5, held), Err(Rejection::NoObjectLock));
+    let held = Command::CreateUpload(CreateUpload {
+        bucket,
+        key: Bytes::from_static(b"k"),
+        upload: WriteId { session, counter: 1 },
+        owner: OWNER,
+        attributes: hold,
+        checksum: None,
+    });
     assert_eq!(rows.one(5, held), Err(Rejection::NoObjectLock));
     keep(&mut rows, bucket, Versioning::Suspended);
     assert_eq!(rows.one(5, lock.clone()), state);
