@@ -363,6 +363,8 @@ pub struct CreateUpload {
     /// Its id.
     pub upload: WriteId,
     /// Who begins it.
+    pub initiator: UserId,
+    /// Whose the object will be.
     pub owner: UserId,
     /// What the object will carry.
     pub attributes: Attributes,

@@ -56,7 +56,7 @@ pub(crate) async fn complete(
     let document =
         xml::complete_multipart_upload(&call.url, &request.bucket, &request.key, &etag, shown.as_ref());
     let mut answer = Answer::xml(document);
-    bucket.show_version(stored.version, &mut answer.headers);
+    bucket.show_new_version(stored.version, &mut answer.headers);
     encryption::show(encrypted.as_ref(), &mut answer.headers);
     Ok(answer)
 }
@@ -180,6 +180,7 @@ mod tests {
         change(&mut request, &mut list);
         let upload = UploadRecord {
             created: Timestamp(0),
+            initiator: UserId(1),
             owner: UserId(1),
             attributes: Attributes::default(),
             checksum: Some((Kept::Crc32, true)),
@@ -223,6 +224,7 @@ mod tests {
     fn a_part_that_is_not_there_is_an_invalid_part() {
         let upload = UploadRecord {
             created: Timestamp(0),
+            initiator: UserId(1),
             owner: UserId(1),
             attributes: Attributes::default(),
             checksum: None,

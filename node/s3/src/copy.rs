@@ -76,7 +76,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
     let mut answer = Answer::xml(document);
     answer.headers.extend(headers);
     source.show(&mut answer.headers);
-    bucket.show_version(stored.version, &mut answer.headers);
+    bucket.show_new_version(stored.version, &mut answer.headers);
     Ok(answer)
 }
 

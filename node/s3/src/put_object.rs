@@ -50,7 +50,7 @@ pub(crate) async fn put(
     if let Some(checksum) = &stored.checksum {
         show_checksum(checksum, &mut answer.headers);
     }
-    bucket.show_version(stored.version, &mut answer.headers);
+    bucket.show_new_version(stored.version, &mut answer.headers);
     Ok(answer)
 }
 

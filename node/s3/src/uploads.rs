@@ -8,7 +8,7 @@ use mucura_s3_wire::request::{
 };
 use mucura_s3_wire::xml::{self, ListedPart, ListedUpload, UploadPage};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::PutPartRequest;
+use mucura_store::{NewUpload, PutPartRequest};
 use mucura_types::{BucketId, WriteId};
 
 use crate::answer::{Answer, quoted, set};
@@ -39,11 +39,16 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     .await?;
     let mut headers = HeaderMap::new();
     encryption::show_new(new.seal.as_ref(), &mut headers);
-    let (id, deadline) = (bucket.record.id, call.deadline());
-    let upload = call
-        .store()
-        .create_upload(id, &request.key, new.owner, new.attributes, checksum, new.seal, deadline)
-        .await?;
+    let begun = NewUpload {
+        bucket: bucket.record.id,
+        key: request.key.clone(),
+        initiator: call.user,
+        owner: new.owner,
+        attributes: new.attributes,
+        checksum,
+        seal: new.seal,
+    };
+    let upload = call.store().create_upload(begun, call.deadline()).await?;
     let document = xml::create_multipart_upload(&request.bucket, &request.key, &upload.to_string());
     let mut answer = Answer::xml(document);
     answer.headers.extend(headers);
@@ -91,16 +96,19 @@ pub(crate) async fn put_part(
 
 pub(crate) async fn abort(call: &Call<'_>, request: AbortMultipartUpload) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    call.allow_object(&bucket, Action::AbortMultipartUpload, &request.key, None)?;
     let id = parse_id(&request.upload_id)?;
+    let upload = call.fresh.upload(bucket.record.id, &request.key, id).await?;
+    call.allow_upload(&bucket, Action::AbortMultipartUpload, &request.key, upload.as_ref())?;
     call.store().abort_upload(bucket.record.id, &request.key, id, call.deadline()).await?;
     Ok(Answer::no_content())
 }
 
 pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    call.allow_object(&bucket, Action::ListMultipartUploadParts, &request.key, None)?;
-    let (id, upload) = find(call, bucket.record.id, &request.key, &request.upload_id).await?;
+    let id = parse_id(&request.upload_id)?;
+    let upload = call.fresh.upload(bucket.record.id, &request.key, id).await?;
+    call.allow_upload(&bucket, Action::ListMultipartUploadParts, &request.key, upload.as_ref())?;
+    let upload = upload.ok_or(ErrorCode::NoSuchUpload)?;
     let after = u16::try_from(request.part_number_marker).unwrap_or(u16::MAX);
     let max = usize::try_from(request.max_parts).unwrap_or(usize::MAX);
     let page = call.fresh.parts(id, after, max).await?;
@@ -116,9 +124,9 @@ pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<An
         })
         .collect();
     let next = parts.last().filter(|_| page.truncated).map(|part| part.part_number);
-    let owner = call.shown(upload.owner).await?;
+    let (initiator, owner) = (call.shown(upload.initiator).await?, call.shown(upload.owner).await?);
     let checksum = upload.checksum.map(checksums::shown_of_upload);
-    Ok(Answer::xml(xml::list_parts(&request, &owner, checksum, &parts, next)))
+    Ok(Answer::xml(xml::list_parts(&request, &initiator, &owner, checksum, &parts, next)))
 }
 
 pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Result<Answer, Failure> {
@@ -140,10 +148,14 @@ pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Resu
         max: usize::try_from(request.max_uploads).unwrap_or(usize::MAX),
     };
     let found = call.fresh.list_uploads(bucket.record.id, query).await?;
+    let users = found.uploads.iter().flat_map(|upload| [upload.record.initiator, upload.record.owner]);
+    let users = call.shown_all(users).await?;
     let uploads: Vec<ListedUpload> = found
         .uploads
         .into_iter()
         .map(|upload| ListedUpload {
+            initiator: users.of(upload.record.initiator),
+            owner: users.of(upload.record.owner),
             key: text(&upload.key),
             upload_id: upload.id.to_string(),
             initiated_ms: upload.record.created.0,
@@ -153,8 +165,7 @@ pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Resu
     let common_prefixes: Vec<String> = found.common_prefixes.iter().map(text).collect();
     let next = found.truncated.then(|| last_of(&uploads, &common_prefixes));
     let page = UploadPage { uploads, common_prefixes, next };
-    let owner = call.shown(bucket.record.owner).await?;
-    Ok(Answer::xml(xml::list_multipart_uploads(&request, &page, &owner)))
+    Ok(Answer::xml(xml::list_multipart_uploads(&request, &page)))
 }
 
 /// What the page ended with: an upload, or a common prefix, which has no id.
@@ -183,6 +194,7 @@ pub(crate) fn parse_id(id: &str) -> Result<WriteId, ErrorCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mucura_s3_wire::xml::Owner;
 
     #[test]
     fn a_page_of_uploads_ends_with_whatever_sorts_last() {
@@ -190,6 +202,8 @@ mod tests {
             key: key.to_owned(),
             upload_id: "1-2".to_owned(),
             initiated_ms: 0,
+            initiator: Owner { id: String::new(), display_name: String::new() },
+            owner: Owner { id: String::new(), display_name: String::new() },
             checksum: None,
         };
         let pair = |key: &str, id: &str| (key.to_owned(), id.to_owned());

@@ -62,4 +62,4 @@ pub use sealed::SiteKey;
 pub use shards::{DriveHealth, DriveServiceState};
 pub use status::{DriveStatus, NodeStatus, RaftStatus, SiteStatus};
 pub use store::{Store, StoreConfig};
-pub use uploads::{CompleteRequest, PART_BYTES_MIN, PartInfo, PutPartRequest};
+pub use uploads::{CompleteRequest, NewUpload, PART_BYTES_MIN, PartInfo, PutPartRequest};

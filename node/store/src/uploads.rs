@@ -22,6 +22,25 @@ pub const PART_BYTES_MIN: u64 = 5 << 20;
 /// Completing reads every part's row.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What begins an upload.
+#[derive(Debug)]
+pub struct NewUpload {
+    /// Where.
+    pub bucket: BucketId,
+    /// Its key.
+    pub key: String,
+    /// Who begins it.
+    pub initiator: UserId,
+    /// Whose the object will be.
+    pub owner: UserId,
+    /// What the object will carry.
+    pub attributes: Attributes,
+    /// The checksum asked for, and whether it is to be over the full object.
+    pub checksum: Option<(ChecksumAlgorithm, bool)>,
+    /// Whose key the object is sealed by; none: it is not.
+    pub seal: Option<SealWith>,
+}
+
 /// What an upload of a part asks for.
 #[derive(Debug)]
 pub struct PutPartRequest {
@@ -76,23 +95,15 @@ impl Store {
     ///
     /// # Errors
     /// Rejected: no such bucket.
-    pub async fn create_upload(
-        &self,
-        bucket: BucketId,
-        key: &str,
-        owner: UserId,
-        mut attributes: Attributes,
-        checksum: Option<(ChecksumAlgorithm, bool)>,
-        seal: Option<SealWith>,
-        deadline: Instant,
-    ) -> Result<WriteId, StoreError> {
+    pub async fn create_upload(&self, new: NewUpload, deadline: Instant) -> Result<WriteId, StoreError> {
         let inner = self.inner();
+        let NewUpload { bucket, key, initiator, owner, mut attributes, checksum, seal } = new;
         if let Some(with) = seal {
-            attributes.encryption = Some(inner.new_data_key(&with, bucket, key)?.1);
+            attributes.encryption = Some(inner.new_data_key(&with, bucket, &key)?.1);
         }
         let upload = inner.gateway.session(deadline).await?.next_write();
-        let key = Bytes::from(key.to_owned());
-        let create = CreateUpload { bucket, key, upload, owner, attributes, checksum };
+        let key = Bytes::from(key);
+        let create = CreateUpload { bucket, key, upload, initiator, owner, attributes, checksum };
         inner.gateway.once(Command::CreateUpload(create), deadline).await?;
         Ok(upload)
     }

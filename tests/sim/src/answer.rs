@@ -7,8 +7,8 @@ use mucura_metadata::{
     Command, DeleteCondition, DeleteObject, Envelope, ListQuery, NewBucket, SiteSeed, WriteCondition,
 };
 use mucura_store::{
-    Body, CompleteRequest, CopySource, Fresh, ObjectInfo, ObjectReader, PutObjectRequest, PutPartRequest,
-    ROOT_USER, Store, StoreError,
+    Body, CompleteRequest, CopySource, Fresh, NewUpload, ObjectInfo, ObjectReader, PutObjectRequest,
+    PutPartRequest, ROOT_USER, Store, StoreError,
 };
 use mucura_types::BucketId;
 use tokio::time::Instant;
@@ -102,10 +102,16 @@ impl Handler {
             }
             Ask::Begin { key } => {
                 let bucket = self.bucket(&self.fresh().await?).await?;
-                let begun = self
-                    .store
-                    .create_upload(bucket, &key, ROOT_USER, Default::default(), None, None, self.deadline)
-                    .await;
+                let new = NewUpload {
+                    bucket,
+                    key,
+                    initiator: ROOT_USER,
+                    owner: ROOT_USER,
+                    attributes: Default::default(),
+                    checksum: None,
+                    seal: None,
+                };
+                let begun = self.store.create_upload(new, self.deadline).await;
                 Ok(Reply::Upload(begun.map_err(told)?))
             }
             Ask::Part { key, upload, number, body } => {

@@ -34,6 +34,7 @@ pub(super) fn create(create: &CreateUpload, now: Timestamp, rows: &Overlay<'_>) 
     }
     let record = UploadRecord {
         created: now,
+        initiator: create.initiator,
         owner: create.owner,
         attributes: create.attributes.clone(),
         checksum: create.checksum,

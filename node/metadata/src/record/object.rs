@@ -101,6 +101,8 @@ pub struct UploadRecord {
     /// When it began.
     pub created: Timestamp,
     /// Who began it.
+    pub initiator: UserId,
+    /// Whose the object will be.
     pub owner: UserId,
     /// What the object will carry.
     pub attributes: Attributes,

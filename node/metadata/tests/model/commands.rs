@@ -230,7 +230,15 @@ impl World {
         let upload = self.new_write(session);
         self.uploads.push((bucket, key.clone(), upload));
         let (owner, attributes) = (UserId(self.counter), self.attributes(self.lockable(bucket, said)));
-        Command::CreateUpload(CreateUpload { bucket, key, upload, owner, attributes, checksum: None })
+        Command::CreateUpload(CreateUpload {
+            bucket,
+            key,
+            upload,
+            initiator: UserId(77),
+            owner,
+            attributes,
+            checksum: None,
+        })
     }
 
     /// The id of a version: mostly of one of the key.

@@ -218,6 +218,7 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
         bucket,
         key: Bytes::from_static(b"big"),
         upload,
+        initiator: OWNER,
         owner: OWNER,
         attributes: Attributes::default(),
         checksum: None,

@@ -260,6 +260,7 @@ impl Model {
         assert_eq!(*reply, Reply::Done);
         let record = UploadRecord {
             created: self.now(),
+            initiator: create.initiator,
             owner: create.owner,
             attributes: create.attributes.clone(),
             checksum: create.checksum,

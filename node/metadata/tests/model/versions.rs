@@ -186,6 +186,7 @@ fn locks_and_kept_versions_cannot_be_taken_back() {
         bucket,
         key: Bytes::from_static(b"k"),
         upload: WriteId { session, counter: 1 },
+        initiator: UserId(77),
         owner: OWNER,
         attributes: hold,
         checksum: None,

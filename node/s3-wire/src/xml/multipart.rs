@@ -91,6 +91,7 @@ pub struct ListedPart {
 /// `checksum` that of the upload.
 pub fn list_parts(
     request: &ListParts,
+    initiator: &Owner,
     owner: &Owner,
     checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
     parts: &[ListedPart],
@@ -101,7 +102,7 @@ pub fn list_parts(
     xml.text("Bucket", &request.bucket);
     xml.key("Key", &request.key, request.url_encoded);
     xml.text("UploadId", &request.upload_id);
-    xml.owner("Initiator", owner);
+    xml.owner("Initiator", initiator);
     xml.owner("Owner", owner);
     xml.text("StorageClass", "STANDARD");
     xml.number("PartNumberMarker", request.part_number_marker);
@@ -137,6 +138,10 @@ pub struct ListedUpload {
     pub upload_id: String,
     /// When it was begun.
     pub initiated_ms: u64,
+    /// By whom.
+    pub initiator: Owner,
+    /// Whose the object will be.
+    pub owner: Owner,
     /// The checksum it was begun with.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
 }
@@ -153,7 +158,7 @@ pub struct UploadPage {
 }
 
 /// The answer to `ListMultipartUploads`.
-pub fn list_multipart_uploads(request: &ListMultipartUploads, page: &UploadPage, owner: &Owner) -> String {
+pub fn list_multipart_uploads(request: &ListMultipartUploads, page: &UploadPage) -> String {
     let url = request.url_encoded;
     let mut xml = XmlWriter::document();
     xml.open_root("ListMultipartUploadsResult");
@@ -177,8 +182,8 @@ pub fn list_multipart_uploads(request: &ListMultipartUploads, page: &UploadPage,
         xml.open("Upload");
         xml.key("Key", &upload.key, url);
         xml.text("UploadId", &upload.upload_id);
-        xml.owner("Initiator", owner);
-        xml.owner("Owner", owner);
+        xml.owner("Initiator", &upload.initiator);
+        xml.owner("Owner", &upload.owner);
         xml.text("StorageClass", "STANDARD");
         xml.time("Initiated", upload.initiated_ms);
         checksum_kind(&mut xml, upload.checksum);

@@ -261,7 +261,7 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
     let kind = "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType>";
     let owners = format!("<Initiator><ID>u1</ID><DisplayName>ann</DisplayName></Initiator>{OWNER}");
     assert_eq!(
-        inner(&list_parts(&request, &owner(), checksum, &parts, Some(4))),
+        inner(&list_parts(&request, &owner(), &owner(), checksum, &parts, Some(4))),
         format!(
             "<ListPartsResult><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId>{owners}\
              <StorageClass>STANDARD</StorageClass><PartNumberMarker>3</PartNumberMarker>\
@@ -271,13 +271,20 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
         )
     );
     let uploads = UploadPage {
-        uploads: vec![ListedUpload { key: "k".into(), upload_id: "u".into(), initiated_ms: MS, checksum }],
+        uploads: vec![ListedUpload {
+            key: "k".into(),
+            upload_id: "u".into(),
+            initiated_ms: MS,
+            initiator: owner(),
+            owner: owner(),
+            checksum,
+        }],
         common_prefixes: vec!["p/".into()],
         next: Some(("k".into(), "u".into())),
     };
     let request = ListMultipartUploads { bucket: "b".into(), max_uploads: 1, ..Default::default() };
     assert_eq!(
-        inner(&list_multipart_uploads(&request, &uploads, &owner())),
+        inner(&list_multipart_uploads(&request, &uploads)),
         format!(
             "<ListMultipartUploadsResult><Bucket>b</Bucket><KeyMarker></KeyMarker>\
              <UploadIdMarker></UploadIdMarker><NextKeyMarker>k</NextKeyMarker>\

@@ -17,8 +17,8 @@ use mucura_mesh::{
 use mucura_metadata::{Checksum, Command, DeleteObject, Envelope, NodeRecord, SiteSeed, WriteCondition};
 use mucura_runtime::Runtime;
 use mucura_store::{
-    Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PART_BYTES_MIN, PutObjectRequest, SiteKey, Store,
-    StoreConfig, StoreError, Stored,
+    Body, BodyFailed, BodyPlan, Digests, Fresh, NewUpload, ObjectInfo, PART_BYTES_MIN, PutObjectRequest,
+    SiteKey, Store, StoreConfig, StoreError, Stored,
 };
 use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
@@ -497,7 +497,20 @@ pub(crate) fn sibling(shard: &Path) -> PathBuf {
 }
 
 /// Deletes an object of a bucket that keeps no versions.
-pub fn deletion(bucket: BucketId, key: &str) -> DeleteObject {
+pub(crate) fn deletion(bucket: BucketId, key: &str) -> DeleteObject {
     let key = key.to_owned().into();
     DeleteObject { bucket, key, version: None, by: OWNER, bypass: false, condition: Default::default() }
+}
+
+/// What begins an upload.
+pub(crate) fn upload(bucket: BucketId, key: &str) -> NewUpload {
+    NewUpload {
+        bucket,
+        key: key.to_owned(),
+        initiator: OWNER,
+        owner: OWNER,
+        attributes: Default::default(),
+        checksum: None,
+        seal: None,
+    }
 }

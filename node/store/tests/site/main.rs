@@ -144,10 +144,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
     let site = Site::start(3, 1).await;
     let bucket = site.bucket("data").await;
     let store = site.store(0);
-    let upload = store
-        .create_upload(bucket, "big", harness::OWNER, Default::default(), None, None, harness::deadline())
-        .await
-        .unwrap();
+    let upload = store.create_upload(harness::upload(bucket, "big"), harness::deadline()).await.unwrap();
     let bodies = [bytes(1, 5 * MIB), bytes(2, 5 * MIB + 3), bytes(3, 11)];
     let mut parts = Vec::new();
     for (number, body) in (1u16..).zip(&bodies) {
