@@ -92,8 +92,15 @@ pub(crate) fn bucket_id(id: BucketId) -> Vec<u8> {
     key(BUCKET_ID, &[&id.0.to_be_bytes()])
 }
 
+/// What the rows of all pages of a document begin with.
 pub(crate) fn bucket_document(id: BucketId, document: BucketDocument) -> Vec<u8> {
     key(BUCKET_DOCUMENT, &[&id.0.to_be_bytes(), &[document as u8]])
+}
+
+pub(crate) fn bucket_document_page(id: BucketId, document: BucketDocument, page: u8) -> Vec<u8> {
+    let mut bytes = bucket_document(id, document);
+    bytes.push(page);
+    bytes
 }
 
 pub(crate) fn bucket_of_user(user: UserId, name: &str) -> Vec<u8> {

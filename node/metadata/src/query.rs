@@ -95,7 +95,12 @@ pub(crate) fn bucket_by_id(view: &dyn View, id: BucketId) -> Found<Option<Bucket
 /// # Errors
 /// Rows cannot be read.
 pub fn bucket_document(view: &dyn View, id: BucketId, document: BucketDocument) -> Found<Option<Bytes>> {
-    Ok(view.get(&keys::bucket_document(id, document))?)
+    let mut text: Option<Vec<u8>> = None;
+    each(view, keys::all(&keys::bucket_document(id, document)), |_, page| {
+        text.get_or_insert_default().extend_from_slice(page);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(text.map(Bytes::from))
 }
 
 /// Up to `max` buckets behind the name `after`, in order of name.

@@ -313,8 +313,8 @@ impl World {
             BucketAct::Document { document, text } => BucketChange::Document {
                 document: DOCUMENTS[usize::from(document % 8)],
                 text: (text < 160).then(|| match text {
-                    0 => Bytes::from(vec![b'x'; (28 << 10) + 1]),
-                    1 => Bytes::from(vec![b'x'; 28 << 10]),
+                    0 => Bytes::from(vec![b'x'; (240 << 10) + 1]),
+                    1 => Bytes::from(vec![b'x'; 50 << 10]),
                     _ => Bytes::copy_from_slice(&[text]),
                 }),
             },

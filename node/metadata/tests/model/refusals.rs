@@ -304,7 +304,7 @@ fn against_change(shelf: &Shelf, change: &BucketChange) -> Vec<Rejection> {
             let mut grants = shelf.acl.iter().flat_map(|acl| &acl.grants);
             if_so(Rejection::AclNotPrivate, *next == enforced && grants.any(|grant| grant.grantee != owner))
         }
-        BucketChange::Document { text: Some(text), .. } => if_so(TOO_LONG, text.len() > 28 << 10),
+        BucketChange::Document { text: Some(text), .. } => if_so(TOO_LONG, text.len() > 240 << 10),
         BucketChange::PublicAccess(_) | BucketChange::Document { text: None, .. } => None,
     };
     reason.into_iter().collect()
