@@ -12,6 +12,7 @@ use crate::checksums;
 use crate::conditions;
 use crate::document::read_document;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::payload::Payload;
 use crate::uploads::parse_id;
 
@@ -27,12 +28,16 @@ pub(crate) async fn complete(
     let parts = listed.iter().map(tag_of).collect::<Result<Vec<_>, S3Error>>()?;
     let etag = etag_of(&parts);
     // An upload that is over is answered by what is remembered of it.
+    let mut told = None;
     let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
             let numbers = parts.iter().map(|(number, _)| *number).collect();
             let stored = call.fresh.parts_named(id, numbers).await?;
-            verify(&request, &upload, &listed, stored)?
+            let size = stored.iter().flatten().map(|part| part.size).sum::<u64>();
+            let checksum = verify(&request, &upload, &listed, stored)?;
+            told = Some((size, upload.attributes));
+            checksum
         }
     };
     let complete = CompleteRequest {
@@ -51,6 +56,11 @@ pub(crate) async fn complete(
         xml::complete_multipart_upload(&call.url, &request.bucket, &request.key, &etag, shown.as_ref());
     let mut answer = Answer::xml(document);
     bucket.show_version(stored.version, &mut answer.headers);
+    if let Some((size, attributes)) = &told {
+        let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+        let current = Current { key, size: *size, modified_ms, attributes };
+        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut answer.headers);
+    }
     Ok(answer)
 }
 

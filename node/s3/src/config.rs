@@ -7,6 +7,8 @@ pub struct S3Config {
     pub region: String,
     /// The names under which buckets appear as host names (`BUCKET.domain`).
     pub domains: Vec<String>,
+    /// The storage classes that there are besides `STANDARD`.
+    pub storage_classes: Vec<String>,
     /// What answers name this node by (`x-amz-id-2`). Visible text.
     pub host_id: String,
     /// How long a request's dealings with the metadata may take.
@@ -21,6 +23,7 @@ impl S3Config {
         Self {
             region: region.into(),
             domains,
+            storage_classes: Vec::new(),
             host_id: host_id.into(),
             metadata_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),

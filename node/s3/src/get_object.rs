@@ -8,12 +8,13 @@ use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::ObjectInfo;
 
 use crate::answer::{Answer, Content, quoted, set};
-use crate::attributes;
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::part_span::part_span;
 use crate::put_object::show_checksum;
 use crate::versions::parse_version;
+use crate::{attributes, storage_class};
 
 const PARTS_COUNT: HeaderName = HeaderName::from_static("x-amz-mp-parts-count");
 
@@ -68,6 +69,12 @@ async fn look_up(call: &Call<'_>, request: GetObject) -> Result<(ObjectInfo, Ans
         (None, None) => None,
     };
     describe(&object, &request, span, &mut headers);
+    if version.is_none() {
+        let attributes = &object.record.attributes;
+        let (key, modified_ms) = (&request.key, summary.modified.0);
+        let current = Current { key, size: summary.size, modified_ms, attributes };
+        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut headers);
+    }
     let status = if span.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let answer = Answer { status, headers, content: Content::Nothing };
     Ok((object, answer, span.unwrap_or(whole)))
@@ -96,6 +103,7 @@ fn identity(object: &ObjectInfo) -> HeaderMap {
 fn describe(object: &ObjectInfo, request: &GetObject, span: Option<ByteSpan>, headers: &mut HeaderMap) {
     let summary = &object.record.summary;
     attributes::show(&object.record.attributes, headers);
+    storage_class::show(summary.storage_class.as_deref(), headers);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(span.map_or(summary.size, ByteSpan::byte_len)));
     match (span, &summary.checksum) {

@@ -8,6 +8,7 @@ use mucura_types::BucketId;
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::payload::Payload;
 use crate::{checksums, conditions};
@@ -23,12 +24,14 @@ pub(crate) async fn put(
     let new =
         NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    let size = request.body.len;
     let put = PutObjectRequest {
         bucket: bucket.record.id,
-        key: request.key,
+        key: request.key.clone(),
         owner: new.owner,
-        size: request.body.len,
-        attributes: new.attributes,
+        size,
+        attributes: new.attributes.clone(),
         condition: conditions::of_write(&request.condition),
     };
     let mut body = call.upload(request.body, payload)?;
@@ -41,6 +44,9 @@ pub(crate) async fn put(
         show_checksum(checksum, &mut answer.headers);
     }
     bucket.show_version(stored.version, &mut answer.headers);
+    let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+    let current = Current { key, size, modified_ms, attributes: &new.attributes };
+    lifecycle.show_expiration(&current, &mut answer.headers);
     Ok(answer)
 }
 

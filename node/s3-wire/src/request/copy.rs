@@ -112,6 +112,7 @@ impl CopyObject {
         let changes = attributes.is_some()
             || settings.tags.is_some()
             || settings.website_redirect.is_some()
+            || settings.storage_class.is_some()
             || source.version.is_some();
         if !changes && source.bucket == target.bucket && source.key == target.key {
             return Err(S3Error::with_message(

@@ -262,7 +262,7 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
     let kind = "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType>";
     let owners = format!("<Initiator><ID>u1</ID><DisplayName>ann</DisplayName></Initiator>{OWNER}");
     assert_eq!(
-        inner(&list_parts(&request, &owner(), checksum, &parts, Some(4))),
+        inner(&list_parts(&request, &owner(), "STANDARD", checksum, &parts, Some(4))),
         format!(
             "<ListPartsResult><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId>{owners}\
              <StorageClass>STANDARD</StorageClass><PartNumberMarker>3</PartNumberMarker>\
@@ -272,7 +272,13 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
         )
     );
     let uploads = UploadPage {
-        uploads: vec![ListedUpload { key: "k".into(), upload_id: "u".into(), initiated_ms: MS, checksum }],
+        uploads: vec![ListedUpload {
+            key: "k".into(),
+            upload_id: "u".into(),
+            initiated_ms: MS,
+            storage_class: "STANDARD".into(),
+            checksum,
+        }],
         common_prefixes: vec!["p/".into()],
         next: Some(("k".into(), "u".into())),
     };

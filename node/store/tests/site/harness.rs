@@ -230,6 +230,7 @@ impl Plan {
             session_life: self.session_life,
             scrub_period: Duration::from_secs(86_400),
             part_bytes_min: PART_BYTES_MIN,
+            lifecycle: LifecycleConfig::default(),
         };
         let site_key = SiteKey::new(&[7; 32]).unwrap();
         let store = Store::start(config, runtime, consensus.clone(), mesh.clone(), site_key).unwrap();
