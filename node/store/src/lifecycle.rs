@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::background::Rests;
 use crate::error::StoreError;
 use crate::lifecycle::deed::Deed;
-use crate::lifecycle::page::{Page, Section};
+use crate::lifecycle::page::{Look, Page, Section};
 use crate::lifecycle::place::{Place, Progress};
 use crate::store::Inner;
 
@@ -40,6 +40,8 @@ const PERIOD_MAX: Duration = Duration::from_secs(3600);
 const PERIOD_MIN: Duration = Duration::from_millis(200);
 /// Between two looks whether a pass is due, at most.
 const LOOK_MAX: Duration = Duration::from_secs(1);
+/// Versions, uploads or buckets that are read in one go.
+const PAGE: usize = 256;
 /// Deeds that are done at once, at most.
 const AT_ONCE: usize = 8;
 /// How often at least it is noted how far a pass came. A page in which nothing
@@ -166,9 +168,9 @@ impl Inner {
 
     async fn lifecycle_page(&self, place: Place) -> Result<Page, StoreError> {
         self.consensus.linearize(READ_TIMEOUT).await?;
-        let now_ms = self.runtime.clock.now_ms();
         let day = self.config.lifecycle.day_length();
-        self.read(move |view| page::read(view, place, now_ms, day)).await
+        let look = Look { now_ms: self.runtime.clock.now_ms(), day, rows: PAGE };
+        self.read(move |view| page::read(view, place, look)).await
     }
 
     /// Does what is to be done in a bucket; whether this node led all the time.

@@ -7,15 +7,24 @@ use mucura_s3_wire::config::lifecycle::{DayLength, LifecycleConfiguration, Uploa
 use mucura_types::{BucketId, HybridTime, Order, SiteId, UserId, WriteId};
 
 use crate::lifecycle::deed::{Action, Deed};
-use crate::lifecycle::place::{Place, Within};
-use crate::lifecycle::walk::{NEWER_MAX, Walk, WalkedKey};
+use crate::lifecycle::place::{Place, WalkedKey, Within};
+use crate::lifecycle::walk::{NEWER_MAX, Walk};
 
-/// Versions, uploads or buckets that are read in one go.
-pub(super) const PAGE: usize = 256;
 /// Before every version of a key.
 const NEWEST: Order = Order { time: HybridTime(u64::MAX), site: SiteId(u16::MAX), sequence: (1 << 48) - 1 };
 
 type Found<T> = Result<T, ExecuteError>;
+
+/// How rows are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    /// The time by which it is decided, milliseconds since 1970.
+    pub(super) now_ms: u64,
+    /// How long a day of the rules is.
+    pub(super) day: DayLength,
+    /// Versions, uploads or buckets that are read in one go; at least 1.
+    pub(super) rows: usize,
+}
 
 /// A step of a pass.
 pub(super) struct Page {
@@ -48,11 +57,11 @@ pub(super) struct Owned {
 
 /// Reads a page at a place, and decides by the rules of now. All of it from
 /// rows of one index.
-pub(super) fn read(view: &dyn View, place: Place, now_ms: u64, day: DayLength) -> Found<Page> {
+pub(super) fn read(view: &dyn View, place: Place, look: Look) -> Found<Page> {
     let (name, within) = match place.within {
-        Within::Behind => match next_bucket(view, &place.bucket)? {
+        Within::Behind => match next_bucket(view, &place.bucket, look.rows)? {
             Next::Found(name, id) => (name, Within::Versions { id, after: None }),
-            Next::Behind(name) => return Ok(Page::behind(&name, PAGE)),
+            Next::Behind(name) => return Ok(Page::behind(&name, look.rows)),
             Next::End => return Ok(Page { section: None, looked: 1, next: None }),
         },
         within => (place.bucket, within),
@@ -66,7 +75,7 @@ pub(super) fn read(view: &dyn View, place: Place, now_ms: u64, day: DayLength) -
     };
     let (deeds, looked, next) = match within {
         Within::Versions { id, after } if rules.concerns_versions() => {
-            let (deeds, looked, last) = versions(view, id, after, &rules, now_ms, day)?;
+            let (deeds, looked, last) = versions(view, id, after, &rules, look)?;
             let next = match last {
                 Some(last) => Within::Versions { id, after: Some(last) },
                 None => Within::Uploads { id, after: None },
@@ -75,7 +84,7 @@ pub(super) fn read(view: &dyn View, place: Place, now_ms: u64, day: DayLength) -
         }
         Within::Versions { id, .. } => (Vec::new(), 1, Within::Uploads { id, after: None }),
         Within::Uploads { id, after } if rules.concerns_uploads() => {
-            let (deeds, looked, last) = uploads(view, id, after, &rules, now_ms, day)?;
+            let (deeds, looked, last) = uploads(view, id, after, &rules, look)?;
             let next = last.map_or(Within::Behind, |last| Within::Uploads { id, after: Some(last) });
             (deeds, looked, next)
         }
@@ -102,13 +111,13 @@ enum Next {
     End,
 }
 
-fn next_bucket(view: &dyn View, after: &str) -> Found<Next> {
-    let buckets = buckets_from(view, after, PAGE)?;
+fn next_bucket(view: &dyn View, after: &str, rows: usize) -> Found<Next> {
+    let buckets = buckets_from(view, after, rows)?;
     if let Some((name, record)) = buckets.iter().find(|(_, record)| record.has(BucketDocument::Lifecycle)) {
         return Ok(Next::Found(name.clone(), record.id));
     }
     Ok(match buckets.last() {
-        Some((name, _)) if buckets.len() == PAGE => Next::Behind(name.clone()),
+        Some((name, _)) if buckets.len() == rows => Next::Behind(name.clone()),
         _ => Next::End,
     })
 }
@@ -129,40 +138,39 @@ fn rules_of(
     }
 }
 
-type Decided<Id> = (Vec<Deed>, usize, Option<(Bytes, Id)>);
+/// What is to be done, how many rows were looked at, and the last of them if
+/// there are more.
+type Decided<Last> = (Vec<Deed>, usize, Option<Last>);
 
-/// Looks at a page of versions; gives the last one, if there are more.
+/// Looks at a page of versions.
 fn versions(
     view: &dyn View,
     id: BucketId,
-    after: Option<(Bytes, Order)>,
+    after: Option<WalkedKey>,
     rules: &LifecycleConfiguration,
-    now_ms: u64,
-    day: DayLength,
-) -> Found<Decided<Order>> {
-    let walked = match &after {
-        Some((key, last)) => walked_key(view, id, key, *last)?,
-        None => None,
-    };
-    let mut walk = Walk::new(rules, now_ms, day, walked);
+    look: Look,
+) -> Found<Decided<WalkedKey>> {
+    let last = after.as_ref().map(|walked| (walked.key.clone(), walked.last));
+    let walked = after.map(|walked| still_walked(view, id, walked)).transpose()?.flatten();
+    let mut walk = Walk::new(rules, look, walked);
     // One more: whether a delete marker is alone shows in what follows.
-    let rows = versions_from(view, id, after.as_ref().map(|(key, order)| (&key[..], *order)), PAGE + 1)?;
+    let rows = versions_from(view, id, last.as_ref().map(|(key, order)| (&key[..], *order)), look.rows + 1)?;
     let mut deeds = Vec::new();
-    for (place, listed) in rows.iter().enumerate().take(PAGE) {
+    for (place, listed) in rows.iter().enumerate().take(look.rows) {
         deeds.extend(walk.step(listed, rows.get(place + 1)));
     }
-    let last = (rows.len() > PAGE).then(|| rows.get(PAGE - 1)).flatten();
-    Ok((deeds, rows.len(), last.map(|listed| (listed.key.clone(), listed.order))))
+    let last = if rows.len() > look.rows { walk.key() } else { None };
+    Ok((deeds, rows.len(), last))
 }
 
-/// What is left of the versions of a key down to `last`, as it must be known
-/// to go on below: of more than a rule can ask for it does not matter how many
-/// they are. None if none is left.
-fn walked_key(view: &dyn View, id: BucketId, key: &Bytes, last: Order) -> Found<Option<WalkedKey>> {
-    let rows = versions_from(view, id, Some((key, NEWEST)), NEWER_MAX + 1)?;
-    let newer = rows.iter().take_while(|listed| listed.key == *key && listed.order >= last).count();
-    let kept = newer.checked_sub(1).and_then(|noncurrent| u32::try_from(noncurrent).ok());
-    Ok(kept.map(|kept| WalkedKey { key: key.clone(), last, kept }))
+/// What is left of what was walked over: it may be long ago. Versions that were
+/// deleted since do not count any more; if all were, what follows is the newest.
+fn still_walked(view: &dyn View, id: BucketId, walked: WalkedKey) -> Found<Option<WalkedKey>> {
+    // Of more than a rule can ask for it does not matter how many they are.
+    let rows = versions_from(view, id, Some((&walked.key, NEWEST)), NEWER_MAX + 1)?;
+    let newer = rows.iter().take_while(|row| row.key == walked.key && row.order >= walked.last).count();
+    let noncurrent = newer.checked_sub(1).and_then(|noncurrent| u32::try_from(noncurrent).ok());
+    Ok(noncurrent.map(|noncurrent| WalkedKey { kept: walked.kept.min(noncurrent), ..walked }))
 }
 
 /// Looks at a page of uploads; gives the last one, if there are more.
@@ -171,15 +179,15 @@ fn uploads(
     id: BucketId,
     after: Option<(Bytes, WriteId)>,
     rules: &LifecycleConfiguration,
-    now_ms: u64,
-    day: DayLength,
-) -> Found<Decided<WriteId>> {
+    look: Look,
+) -> Found<Decided<(Bytes, WriteId)>> {
     let (after, after_id) = after.map_or((Bytes::new(), None), |(key, id)| (key, Some(id)));
-    let query = UploadQuery { after, after_id, max: PAGE, ..UploadQuery::default() };
+    let query = UploadQuery { after, after_id, max: look.rows, ..UploadQuery::default() };
     let page = list_uploads(view, id, &query)?;
     let is_due = |key: &[u8], initiated_ms| {
-        std::str::from_utf8(key)
-            .is_ok_and(|key| rules.aborts(&UploadFacts { key, initiated_ms }, now_ms, day).is_some())
+        std::str::from_utf8(key).is_ok_and(|key| {
+            rules.aborts(&UploadFacts { key, initiated_ms }, look.now_ms, look.day).is_some()
+        })
     };
     let deeds = page.uploads.iter().filter(|upload| is_due(&upload.key, upload.record.created.0));
     let deeds = deeds

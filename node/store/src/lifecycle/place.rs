@@ -42,7 +42,7 @@ pub(super) enum Within {
         /// The bucket's number: another may have got the name.
         id: BucketId,
         /// The last version that was looked at.
-        after: Option<(Bytes, Order)>,
+        after: Option<WalkedKey>,
     },
     /// Among its uploads.
     Uploads {
@@ -51,6 +51,18 @@ pub(super) enum Within {
         /// The last upload that was looked at.
         after: Option<(Bytes, WriteId)>,
     },
+}
+
+/// The key that a walk over versions is at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WalkedKey {
+    /// The key.
+    pub(super) key: Bytes,
+    /// The last version walked over, which is the next newer one.
+    pub(super) last: Order,
+    /// Noncurrent versions walked over which stay: those that go in the same
+    /// pass do not count as newer ones.
+    pub(super) kept: u32,
 }
 
 impl Place {
@@ -84,7 +96,8 @@ mod tests {
         #[test]
         fn how_far_it_came_is_read_back_and_fits(key in prop::collection::vec(any::<u8>(), 0..1025), time: u64) {
             let order = Order { time: HybridTime(time), site: SiteId(9), sequence: (1 << 48) - 1 };
-            let within = Within::Versions { id: BucketId(u64::MAX), after: Some((Bytes::from(key), order)) };
+            let after = Some(WalkedKey { key: Bytes::from(key), last: order, kept: u32::MAX });
+            let within = Within::Versions { id: BucketId(u64::MAX), after };
             let place = Place { bucket: "b".repeat(63), within };
             let progress = Progress::At { begun_ms: u64::MAX, place };
             let bytes = progress.encode();

@@ -1,12 +1,12 @@
-use bytes::Bytes;
 use mucura_metadata::{ListedVersion, VersionId, VersionRecord};
 use mucura_s3_wire::config::lifecycle::{
-    DayLength, LifecycleAction, LifecycleConfiguration, VersionFacts, VersionStanding,
+    LifecycleAction, LifecycleConfiguration, VersionFacts, VersionStanding,
 };
 use mucura_s3_wire::config::tagging::{TagSet, Tagged};
-use mucura_types::Order;
 
 use crate::lifecycle::deed::{Action, Deed};
+use crate::lifecycle::page::Look;
+use crate::lifecycle::place::WalkedKey;
 
 /// The storage class of versions that name none.
 const STANDARD: &str = "STANDARD";
@@ -17,31 +17,19 @@ pub(super) const NEWER_MAX: usize = 100;
 /// what it is among those of its key.
 pub(super) struct Walk<'a> {
     rules: &'a LifecycleConfiguration,
-    now_ms: u64,
-    day: DayLength,
+    look: Look,
     key: Option<WalkedKey>,
-}
-
-/// The key that a walk is at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct WalkedKey {
-    pub(super) key: Bytes,
-    /// The last version walked over, which is the next newer one.
-    pub(super) last: Order,
-    /// Noncurrent versions walked over which stay: those that go in the same
-    /// pass do not count as newer ones.
-    pub(super) kept: u32,
 }
 
 impl<'a> Walk<'a> {
     /// A walk that begins at a new key, or goes on in one.
-    pub(super) fn new(
-        rules: &'a LifecycleConfiguration,
-        now_ms: u64,
-        day: DayLength,
-        key: Option<WalkedKey>,
-    ) -> Self {
-        Self { rules, now_ms, day, key }
+    pub(super) fn new(rules: &'a LifecycleConfiguration, look: Look, key: Option<WalkedKey>) -> Self {
+        Self { rules, look, key }
+    }
+
+    /// Where it is: what a walk begins with that goes on from here.
+    pub(super) fn key(self) -> Option<WalkedKey> {
+        self.key
     }
 
     /// What is to be done with the next version. `following` is the one after
@@ -93,7 +81,7 @@ impl<'a> Walk<'a> {
         };
         let at = listed.order;
         let id = if summary.null { VersionId::Null } else { VersionId::At(at) };
-        Some(match self.rules.action_on(&facts, self.now_ms, self.day)?.action {
+        Some(match self.rules.action_on(&facts, self.look.now_ms, self.look.day)?.action {
             LifecycleAction::Expire => Action::Expire { at },
             LifecycleAction::ExpireVersion => Action::ExpireVersion { id, at },
             LifecycleAction::RemoveDeleteMarker => Action::RemoveMarker { id, at },
@@ -104,7 +92,3 @@ impl<'a> Walk<'a> {
         })
     }
 }
-
-#[cfg(test)]
-#[path = "walk_tests.rs"]
-mod tests;
