@@ -11,9 +11,9 @@ use crate::errors::Failure;
 use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{checksums, conditions};
+use crate::{checksums, conditions, encryption};
 
-const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+pub(crate) const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
 pub(crate) async fn put(
     call: &Call<'_>,
@@ -21,8 +21,15 @@ pub(crate) async fn put(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    let new =
-        NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &request.key,
+        &call.conditions.head,
+        Some(&request.attributes),
+        &request.settings,
+    )
+    .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
     let lifecycle = Lifecycle::of(call, &bucket).await?;
     let size = request.body.len;
@@ -33,13 +40,16 @@ pub(crate) async fn put(
         size,
         attributes: new.attributes.clone(),
         condition: conditions::of_write(&request.condition),
+        seal: new.seal,
     };
+    let mut answer = Answer::ok();
+    encryption::show_new(put.seal.as_ref(), &mut answer.headers);
     let mut body = call.upload(request.body, payload)?;
     let stored = match call.store_object(put, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(body.explain(error)),
     };
-    let mut answer = Answer::ok().with(header::ETAG, &quoted(stored.etag));
+    answer = answer.with(header::ETAG, &quoted(stored.etag));
     if let Some(checksum) = &stored.checksum {
         show_checksum(checksum, &mut answer.headers);
     }
@@ -58,7 +68,7 @@ pub(crate) async fn check_early(
     key: &str,
     condition: &WriteCondition,
 ) -> Result<(), Failure> {
-    if *condition == WriteCondition::None {
+    if *condition == WriteCondition::default() {
         return Ok(());
     }
     let object = call.fresh.object(bucket, key, None).await?.filter(|object| !object.is_delete_marker());

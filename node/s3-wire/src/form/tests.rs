@@ -374,7 +374,7 @@ fn fields_mean_what_the_headers_of_a_put_mean() {
 #[test]
 fn fields_that_cannot_be_understood_are_refused() {
     for (name, value, code) in [
-        ("x-amz-checksum-sha256", "sailor", ErrorCode::InvalidRequest),
+        ("x-amz-checksum-sha256", "sailor", ErrorCode::BadDigest),
         ("x-amz-checksum-algorithm", "SHA256", ErrorCode::InvalidRequest),
         ("Content-MD5", "AA==", ErrorCode::InvalidDigest),
         ("x-amz-meta-a", "b\nc", ErrorCode::InvalidArgument),

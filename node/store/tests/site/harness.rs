@@ -14,11 +14,11 @@ use mucura_consensus::{Consensus, ConsensusConfig, Transport, TransportError};
 use mucura_mesh::{
     BulkRecv, BulkSend, Limits, Mesh, MeshConfig, PeerInfo, Refusal, Service, SocketFactory, identity,
 };
-use mucura_metadata::{Checksum, Command, Envelope, NodeRecord, SiteSeed, WriteCondition};
+use mucura_metadata::{Checksum, Command, DeleteObject, Envelope, NodeRecord, SiteSeed, WriteCondition};
 use mucura_runtime::Runtime;
 use mucura_store::{
-    Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PART_BYTES_MIN, PutObjectRequest, SiteKey, Store,
-    StoreConfig, StoreError, Stored,
+    Body, BodyFailed, BodyPlan, Digests, Fresh, LifecycleConfig, ObjectInfo, PART_BYTES_MIN,
+    PutObjectRequest, SiteKey, Store, StoreConfig, StoreError, Stored,
 };
 use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
@@ -319,7 +319,7 @@ impl Site {
     }
 
     pub(crate) async fn bucket(&self, name: &str) -> BucketId {
-        self.store(0).create_bucket(name, OWNER, deadline()).await.unwrap()
+        self.store(0).create_bucket(name, OWNER, Default::default(), deadline()).await.unwrap()
     }
 
     pub(crate) async fn put(
@@ -363,7 +363,15 @@ impl Site {
     ) -> Result<Stored, StoreError> {
         let size = body.declared as u64;
         let attributes = Default::default();
-        let request = PutObjectRequest { bucket, key: key.into(), owner: OWNER, size, attributes, condition };
+        let request = PutObjectRequest {
+            bucket,
+            key: key.into(),
+            owner: OWNER,
+            size,
+            attributes,
+            condition,
+            seal: None,
+        };
         self.store(node).put_object(request, body, deadline()).await
     }
 
@@ -375,8 +383,8 @@ impl Site {
         range: Range<u64>,
     ) -> Result<(ObjectInfo, Vec<u8>), StoreError> {
         let fresh = self.store(node).fresh(deadline()).await?;
-        let info = fresh.object(bucket, key).await?.expect("the object is there");
-        let mut stream = fresh.open(&info, range).await?;
+        let info = fresh.object(bucket, key, None).await?.expect("the object is there");
+        let mut stream = fresh.reader(bucket, key, &info, None)?.open(range).await?;
         let mut read = Vec::new();
         while let Some(piece) = stream.next().await {
             read.extend_from_slice(&piece?);
@@ -487,4 +495,10 @@ pub(crate) fn sibling(shard: &Path) -> PathBuf {
         .map(|counter| ChunkId { write: WriteId { counter, ..chunk.write }, ..chunk })
         .find(|other| leaf(other) == leaf(&chunk));
     shard.with_file_name(format!("{}.{position}", other.unwrap()))
+}
+
+/// Deletes an object of a bucket that keeps no versions.
+pub fn deletion(bucket: BucketId, key: &str) -> DeleteObject {
+    let key = key.to_owned().into();
+    DeleteObject { bucket, key, version: None, by: OWNER, bypass: false, condition: Default::default() }
 }

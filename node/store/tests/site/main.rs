@@ -54,7 +54,7 @@ async fn an_upload_that_ends_early_leaves_nothing() {
     let wrong = WriteCondition { if_match: Some(vec![]), if_none_match: None };
     let error = site.put_if(0, bucket, "refused", &body, wrong).await.unwrap_err();
     assert!(matches!(error, StoreError::Rejected(Rejection::NoSuchKey)), "{error}");
-    assert!(site.fresh(1).await.object(bucket, "cut").await.unwrap().is_none());
+    assert!(site.fresh(1).await.object(bucket, "cut", None).await.unwrap().is_none());
     wait_for("all shards are gone", Duration::from_secs(20), || async { site.shard_files() == 0 }).await;
     site.stop().await;
 }
@@ -145,7 +145,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
     let bucket = site.bucket("data").await;
     let store = site.store(0);
     let upload = store
-        .create_upload(bucket, "big", harness::OWNER, Default::default(), None, harness::deadline())
+        .create_upload(bucket, "big", harness::OWNER, Default::default(), None, None, harness::deadline())
         .await
         .unwrap();
     let bodies = [bytes(1, 5 * MIB), bytes(2, 5 * MIB + 3), bytes(3, 11)];
@@ -158,6 +158,8 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
             upload,
             number,
             size: body.len() as u64,
+            encryption: None,
+            customer_key: None,
         };
         let mut body = MemoryBody::whole(body);
         let part =
@@ -179,7 +181,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
     assert!(site.get(2, bucket, "big", 0..u64::MAX).await.unwrap().1 == whole);
     let (from, to) = (5 * MIB - 10, 10 * MIB + 5);
     assert!(site.get(1, bucket, "big", from as u64..to as u64).await.unwrap().1 == whole[from..to]);
-    store.delete_object(bucket, "big", Default::default(), harness::deadline()).await.unwrap();
+    store.delete_object(harness::deletion(bucket, "big"), harness::deadline()).await.unwrap();
     wait_for("the bytes come back", Duration::from_secs(30), || async { site.shard_files() == 0 }).await;
     site.stop().await;
 }
@@ -196,7 +198,7 @@ async fn deleted_bytes_come_back_from_every_drive_that_answers() {
     for n in 0..6 {
         wait_for("a delete succeeds", Duration::from_secs(20), || async {
             store
-                .delete_object(bucket, &format!("k{n}"), Default::default(), harness::deadline())
+                .delete_object(harness::deletion(bucket, &format!("k{n}")), harness::deadline())
                 .await
                 .is_ok()
         })
@@ -243,8 +245,9 @@ async fn what_cannot_be_repaired_is_told_at_once_and_keeps_nothing_else_from_rep
     }
     // Not an answer that breaks off: an error in place of one.
     let fresh = site.fresh(0).await;
-    let info = fresh.object(bucket, "lost0").await.unwrap().unwrap();
-    let error = fresh.open(&info, 0..u64::MAX).await.err().expect("nothing can be read");
+    let info = fresh.object(bucket, "lost0", None).await.unwrap().unwrap();
+    let reader = fresh.reader(bucket, "lost0", &info, None).unwrap();
+    let error = reader.open(0..u64::MAX).await.err().expect("nothing can be read");
     assert!(matches!(error, StoreError::NotEnoughShards { .. }), "{error}");
     site.scrub().await;
     wait_for("the other is rebuilt", Duration::from_secs(60), || async { hurt[0].exists() }).await;
@@ -262,8 +265,9 @@ async fn a_read_goes_on_while_its_shards_are_brought_home() {
     })
     .await;
     let fresh = site.fresh(1).await;
-    let info = fresh.object(bucket, "k").await.unwrap().unwrap();
-    let mut stream = fresh.open(&info, 0..u64::MAX).await.unwrap();
+    let info = fresh.object(bucket, "k", None).await.unwrap().unwrap();
+    let reader = fresh.reader(bucket, "k", &info, None).unwrap();
+    let mut stream = reader.open(0..u64::MAX).await.unwrap();
     let mut read = stream.next().await.unwrap().unwrap().to_vec();
     site.restart(2).await;
     wait_for("no hand-off is left", Duration::from_secs(60), || async {
