@@ -253,6 +253,15 @@ pub enum VersionChange {
     },
     /// Whether it is kept until further notice.
     LegalHold(bool),
+    /// Its storage class; none: the standard one.
+    StorageClass {
+        /// The place that the version must have: another may have got its id.
+        at: Order,
+        /// The class that it must have.
+        from: Option<String>,
+        /// The new one.
+        to: Option<String>,
+    },
 }
 
 /// What a new site begins with.
@@ -326,6 +335,9 @@ pub struct DeleteCondition {
     pub current: Option<Order>,
     /// There must be no other version of the key.
     pub alone: bool,
+    /// The version must have this place, and there must be a newer one of the
+    /// key.
+    pub noncurrent: Option<Order>,
 }
 
 /// A new version.

@@ -30,9 +30,7 @@ use crate::document::read_bytes;
 use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::settings;
-
-/// The one storage class.
-const STANDARD: &str = "STANDARD";
+use crate::storage_class;
 
 /// The error of S3 for a setting that a bucket does not have.
 fn missing(setting: BucketSetting, bucket: &str) -> S3Error {
@@ -197,8 +195,9 @@ pub(crate) async fn put(
             BucketChange::Document { document: BucketDocument::Policy, text: Some(text) }
         }
         setting => {
-            let record = bucket.record.clone();
-            call.shared.compute(move || changed(setting, &record, &body)).await??
+            let (record, classes) = (bucket.record.clone(), call.shared.config.storage_classes.clone());
+            let changed = move || changed(setting, &record, &classes, &body);
+            call.shared.compute(changed).await??
         }
     };
     call.store().change_bucket(bucket.record.id, change, call.deadline()).await?;
@@ -210,7 +209,12 @@ pub(crate) async fn put(
 }
 
 /// The change that a document asks for.
-fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result<BucketChange, S3Error> {
+fn changed(
+    setting: BucketSetting,
+    bucket: &BucketRecord,
+    classes: &[String],
+    body: &[u8],
+) -> Result<BucketChange, S3Error> {
     let document = |document, text: String| BucketChange::Document { document, text: Some(text.into()) };
     Ok(match setting {
         BucketSetting::Versioning => {
@@ -237,7 +241,7 @@ fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result
         }
         BucketSetting::Lifecycle => {
             let mut lifecycle = LifecycleConfiguration::parse(body)?;
-            lifecycle.check_storage_classes(&[STANDARD])?;
+            lifecycle.check_storage_classes(&storage_class::known(classes))?;
             let mut number = 0;
             lifecycle.fill_ids(|| {
                 number += 1;

@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::checksums;
 use crate::document::read_document;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::payload::Payload;
 use crate::uploads::parse_id;
 use crate::{conditions, encryption};
@@ -28,6 +29,7 @@ pub(crate) async fn complete(
     let etag = etag_of(&parts);
     let mut encrypted = None;
     // An upload that is over is answered by what is remembered of it.
+    let mut told = None;
     let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
@@ -38,7 +40,10 @@ pub(crate) async fn complete(
             encrypted = upload.attributes.encryption.clone();
             let numbers = parts.iter().map(|(number, _)| *number).collect();
             let stored = call.fresh.parts_named(id, numbers).await?;
-            verify(&request, &upload, &listed, stored)?
+            let size = stored.iter().flatten().map(|part| part.size).sum::<u64>();
+            let checksum = verify(&request, &upload, &listed, stored)?;
+            told = Some((size, upload.attributes));
+            checksum
         }
     };
     let complete = CompleteRequest {
@@ -57,6 +62,11 @@ pub(crate) async fn complete(
         xml::complete_multipart_upload(&call.url, &request.bucket, &request.key, &etag, shown.as_ref());
     let mut answer = Answer::xml(document);
     bucket.show_new_version(stored.version, &mut answer.headers);
+    if let Some((size, attributes)) = &told {
+        let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+        let current = Current { key, size: *size, modified_ms, attributes };
+        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut answer.headers);
+    }
     encryption::show(encrypted.as_ref(), &mut answer.headers);
     Ok(answer)
 }

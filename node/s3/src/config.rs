@@ -7,6 +7,8 @@ pub struct S3Config {
     pub region: String,
     /// The names under which buckets appear as host names (`BUCKET.domain`).
     pub domains: Vec<String>,
+    /// The storage classes that there are besides `STANDARD`.
+    pub storage_classes: Vec<String>,
     /// What answers name this node by (`x-amz-id-2`). Visible text.
     pub host_id: String,
     /// The names under which clients may ask for the site's key as a key of a
@@ -24,6 +26,7 @@ impl S3Config {
         Self {
             region: region.into(),
             domains,
+            storage_classes: Vec::new(),
             host_id: host_id.into(),
             kms_keys: Vec::new(),
             metadata_timeout: Duration::from_secs(5),

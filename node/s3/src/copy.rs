@@ -13,6 +13,7 @@ use crate::answer::{Answer, set};
 use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::put_object::check_early;
 use crate::versions::parse_version;
@@ -52,12 +53,14 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
     if request.settings.tags.is_none() {
         attributes.tags.clone_from(&record.attributes.tags);
     }
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    let size = check_len(span)?;
     let put = PutObjectRequest {
         bucket: bucket.record.id,
-        key: request.key,
+        key: request.key.clone(),
         owner: new.owner,
-        size: check_len(span)?,
-        attributes,
+        size,
+        attributes: attributes.clone(),
         condition: conditions::of_write(&request.condition),
         seal: new.seal,
     };
@@ -77,6 +80,9 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
     answer.headers.extend(headers);
     source.show(&mut answer.headers);
     bucket.show_new_version(stored.version, &mut answer.headers);
+    let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+    let current = Current { key, size, modified_ms, attributes: &attributes };
+    lifecycle.show_expiration(&current, &mut answer.headers);
     Ok(answer)
 }
 

@@ -12,10 +12,11 @@ use crate::answer::{Answer, Content, quoted, set};
 use crate::byte_ranges::ByteRanges;
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::part_span::part_span;
 use crate::put_object::{CHECKSUM_TYPE, show_checksum};
 use crate::versions::parse_version;
-use crate::{attributes, checksums, encryption, settings};
+use crate::{attributes, checksums, encryption, settings, storage_class};
 
 const PARTS_COUNT: HeaderName = HeaderName::from_static("x-amz-mp-parts-count");
 const LOCK_MODE: HeaderName = HeaderName::from_static("x-amz-object-lock-mode");
@@ -101,6 +102,13 @@ async fn look_up(call: &Call<'_>, request: GetObject) -> Result<Found, Failure> 
         (None, None) => (false, Spans::One(whole)),
     };
     attributes::show(&object.record.attributes, &mut headers);
+    storage_class::show(summary.storage_class.as_deref(), &mut headers);
+    if version.is_none() {
+        let attributes = &object.record.attributes;
+        let (key, modified_ms) = (&request.key, summary.modified.0);
+        let current = Current { key, size: summary.size, modified_ms, attributes };
+        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut headers);
+    }
     show_lock(call, &bucket, &request.key, &object, &mut headers);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     for (name, value) in &request.overrides {

@@ -8,6 +8,7 @@ use mucura_types::BucketId;
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::payload::Payload;
 use crate::{checksums, conditions, encryption};
@@ -30,12 +31,14 @@ pub(crate) async fn put(
     )
     .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    let size = request.body.len;
     let put = PutObjectRequest {
         bucket: bucket.record.id,
-        key: request.key,
+        key: request.key.clone(),
         owner: new.owner,
-        size: request.body.len,
-        attributes: new.attributes,
+        size,
+        attributes: new.attributes.clone(),
         condition: conditions::of_write(&request.condition),
         seal: new.seal,
     };
@@ -51,6 +54,9 @@ pub(crate) async fn put(
         show_checksum(checksum, &mut answer.headers);
     }
     bucket.show_new_version(stored.version, &mut answer.headers);
+    let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+    let current = Current { key, size, modified_ms, attributes: &new.attributes };
+    lifecycle.show_expiration(&current, &mut answer.headers);
     Ok(answer)
 }
 

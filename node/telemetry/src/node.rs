@@ -1,4 +1,4 @@
-use prometheus::{IntGauge, IntGaugeVec, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use crate::define;
 
@@ -24,6 +24,25 @@ pub struct NodeSample {
     /// Stripes of the site with a shard missing or not at its place; none if
     /// that is not known now.
     pub stripes_at_risk: Option<u64>,
+    /// What lifecycle rules did here.
+    pub lifecycle: LifecycleSample,
+}
+
+/// What lifecycle rules did on a node since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LifecycleSample {
+    /// Objects that expired.
+    pub objects_expired: u64,
+    /// Noncurrent versions that were deleted.
+    pub versions_expired: u64,
+    /// Delete markers that were removed.
+    pub markers_removed: u64,
+    /// Uploads that were aborted.
+    pub uploads_aborted: u64,
+    /// Versions that got another storage class.
+    pub transitions: u64,
+    /// Seconds since the last complete pass; none if another node knows.
+    pub pass_age_s: Option<u64>,
 }
 
 /// The metadata log of a node.
@@ -70,6 +89,8 @@ pub(crate) struct NodeGauges {
     buffers: IntGauge,
     peers: IntGaugeVec,
     at_risk: IntGaugeVec,
+    lifecycle: IntCounterVec,
+    lifecycle_age: IntGaugeVec,
 }
 
 impl NodeGauges {
@@ -101,6 +122,19 @@ impl NodeGauges {
                 registry,
                 "mucura_site_at_risk_stripes",
                 "Stripes of the site with a shard missing or not at its place.",
+                &[],
+            )?,
+            lifecycle: define::counters(
+                registry,
+                "mucura_lifecycle_actions_total",
+                "What lifecycle rules did: objects and versions expired, delete markers removed, uploads aborted, \
+                 versions given another storage class.",
+                &["action"],
+            )?,
+            lifecycle_age: define::gauges(
+                registry,
+                "mucura_lifecycle_pass_age_seconds",
+                "Since the last complete pass over all lifecycle rules; shown by the node that leads.",
                 &[],
             )?,
         })
@@ -140,6 +174,26 @@ impl NodeGauges {
         self.at_risk.reset();
         if let Some(stripes) = now.stripes_at_risk {
             self.at_risk.with_label_values::<&str>(&[]).set(gauge(stripes));
+        }
+        self.set_lifecycle(&now.lifecycle);
+    }
+}
+
+impl NodeGauges {
+    fn set_lifecycle(&self, now: &LifecycleSample) {
+        self.lifecycle.reset();
+        for (action, count) in [
+            ("expire_object", now.objects_expired),
+            ("expire_version", now.versions_expired),
+            ("remove_marker", now.markers_removed),
+            ("abort_upload", now.uploads_aborted),
+            ("transition", now.transitions),
+        ] {
+            self.lifecycle.with_label_values(&[action]).inc_by(count);
+        }
+        self.lifecycle_age.reset();
+        if let Some(age_s) = now.pass_age_s {
+            self.lifecycle_age.with_label_values::<&str>(&[]).set(gauge(age_s));
         }
     }
 }

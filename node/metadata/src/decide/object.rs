@@ -20,6 +20,8 @@ const HEADER_BYTES_MAX: usize = 8 << 10;
 const TAG_BYTES_MAX: usize = 12 << 10;
 /// The most grants of an access control list (S3, access control list overview).
 pub(super) const GRANTS_MAX: usize = 100;
+/// The most bytes of the name of a storage class.
+const CLASS_BYTES_MAX: usize = 64;
 /// The most bytes of a wrapped key and of the name of another's key.
 const KEY_TEXT_MAX: usize = 2 << 10;
 /// What the lengths of a name and a value take in a row, at most, bytes: so
@@ -39,6 +41,7 @@ pub(super) fn check_said(key: &[u8], said: &Attributes) -> Result<(), Rejection>
         && key.len() <= KEY_BYTES_MAX
         && len(&said.headers) + len(&said.user) <= HEADER_BYTES_MAX
         && len(&said.tags) <= TAG_BYTES_MAX
+        && said.storage_class.as_ref().is_none_or(|class| class.len() <= CLASS_BYTES_MAX)
         && said.acl.as_ref().is_none_or(|acl| acl.grants.len() <= GRANTS_MAX)
         && said.encryption.as_ref().is_none_or(|encryption| encode(encryption).len() <= KEY_TEXT_MAX);
     if fits { Ok(()) } else { Err(Rejection::Malformed(MalformedCommand::TextLength)) }
@@ -64,10 +67,11 @@ pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> D
             modified: order.time.timestamp(),
             owner: put.owner,
             checksum: put.checksum.clone(),
+            storage_class: put.attributes.storage_class.clone(),
         },
         body,
         seal: put.seal,
-        attributes: Attributes { lock, ..put.attributes.clone() },
+        attributes: Attributes { lock, storage_class: None, ..put.attributes.clone() },
     };
     slot.put(order, &record, rows);
     Ok(Ok(Reply::Stored { order, null }))
@@ -93,7 +97,11 @@ fn delete_current(
     rows: &Overlay<'_>,
 ) -> Decided {
     accept!(check_key(&delete.key));
-    accept!(slot.check_delete(&delete.condition, slot.current(), rows)?);
+    accept!(slot.check_delete(
+        &delete.condition,
+        slot.newest().filter(|(_, v)| !v.summary.delete_marker),
+        rows
+    )?);
     let existed = slot.current().is_some();
     let null = slot.make_room(stamps, rows)?;
     if for_good {
@@ -109,6 +117,7 @@ fn delete_current(
             modified: order.time.timestamp(),
             owner: delete.by,
             checksum: None,
+            storage_class: None,
         },
         body: Body::Inline(Bytes::new()),
         seal: None,
@@ -128,7 +137,7 @@ fn delete_version(
     rows: &Overlay<'_>,
 ) -> Decided {
     let found = slot.find(id, rows)?;
-    accept!(slot.check_delete(&delete.condition, found.as_ref().map(|(_, version)| version), rows)?);
+    accept!(slot.check_delete(&delete.condition, found.as_ref(), rows)?);
     let Some((order, version)) = found else {
         return Ok(Ok(Reply::Deleted { existed: false, version: Some(id), marker: false }));
     };
@@ -161,6 +170,18 @@ pub(super) fn change(change: &ChangeVersion, stamps: &Stamps, rows: &Overlay<'_>
             said.lock.retention = *retention;
         }
         VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
+        VersionChange::StorageClass { at, from, .. }
+            if order != *at || version.summary.storage_class != *from =>
+        {
+            return Ok(Err(Rejection::PreconditionFailed));
+        }
+        VersionChange::StorageClass { to, .. } => {
+            accept!(check_said(
+                &change.key,
+                &Attributes { storage_class: to.clone(), ..Attributes::default() }
+            ));
+            version.summary.storage_class.clone_from(to);
+        }
     }
     accept!(check_said(&change.key, &version.attributes));
     slot.put(order, &version, rows);

@@ -114,10 +114,11 @@ pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Ov
             modified: order.time.timestamp(),
             owner: upload.owner,
             checksum: complete.checksum.clone(),
+            storage_class: upload.attributes.storage_class.clone(),
         },
         body: Body::Parts(complete.upload),
         seal: None,
-        attributes: Attributes { lock, ..upload.attributes },
+        attributes: Attributes { lock, storage_class: None, ..upload.attributes },
     };
     slot.put(order, &version, rows);
     rows.delete(keys::upload(complete.bucket, &complete.key, complete.upload));

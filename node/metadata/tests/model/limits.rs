@@ -36,6 +36,7 @@ fn most() -> Attributes {
         acl: acl(100),
         lock: Default::default(),
         encryption: encryption(1970),
+        storage_class: Some(text(64)),
     }
 }
 

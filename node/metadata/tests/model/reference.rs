@@ -349,7 +349,16 @@ impl Model {
         checksum: Option<mucura_metadata::Checksum>,
     ) -> VersionSummary {
         let modified = self.now();
-        VersionSummary { delete_marker: false, null: false, size, etag, modified, owner, checksum }
+        VersionSummary {
+            delete_marker: false,
+            null: false,
+            size,
+            etag,
+            modified,
+            owner,
+            checksum,
+            storage_class: None,
+        }
     }
 
     pub fn store(&mut self, body: &Written) -> Body {

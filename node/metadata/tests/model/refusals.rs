@@ -7,7 +7,7 @@ use mucura_metadata::{
     Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention, RetentionMode, Seal,
     VersionChange, Versioning, WriteCondition, Written,
 };
-use mucura_types::{BucketId, CHUNK_BYTES_MAX, UserId, WriteId};
+use mucura_types::{BucketId, CHUNK_BYTES_MAX, Order, UserId, WriteId};
 
 use crate::reference::Model;
 use crate::shelf::{Kept, Shelf};
@@ -130,6 +130,7 @@ impl Model {
         if other.is_some_and(|(kept, tags)| fails(tags, kept.record.summary.etag))
             || (condition.current.is_some() && condition.current != newest)
             || (condition.alone && stack.len() > 1)
+            || condition.noncurrent.is_some_and(|order| !self.is_old(delete, order))
         {
             reasons.push(Rejection::PreconditionFailed);
         }
@@ -137,6 +138,16 @@ impl Model {
             reasons.push(Rejection::Locked);
         }
         reasons
+    }
+
+    /// Whether a deletion is of the version at this place, and there is a newer one.
+    fn is_old(&self, delete: &DeleteObject, order: Order) -> bool {
+        let stack = self.stack(delete.bucket, &delete.key);
+        let kept = match delete.version {
+            Some(_) => self.named(delete.bucket, &delete.key, delete.version),
+            None => self.current(delete.bucket, &delete.key),
+        };
+        kept.is_some_and(|kept| kept.order == order) && stack.last().is_some_and(|last| last.order != order)
     }
 
     /// The retention of a version that binds one who does or does not bypass
@@ -166,6 +177,10 @@ impl Model {
             }
             VersionChange::Acl(acl) => {
                 against_lengths(&Attributes { acl: acl.clone(), ..Default::default() })
+            }
+            VersionChange::StorageClass { at, from, .. } => {
+                let is = kept.order == *at && kept.record.summary.storage_class == *from;
+                if_so(Rejection::PreconditionFailed, !is).into_iter().collect()
             }
             VersionChange::LegalHold(_) => {
                 if_so(Rejection::NoObjectLock, shelf.locks.is_none()).into_iter().collect()

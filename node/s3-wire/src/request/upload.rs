@@ -18,6 +18,8 @@ pub struct UploadSettings {
     pub lock: LockHeaders,
     /// Where a website sends those who ask for it.
     pub website_redirect: Option<String>,
+    /// Its storage class, if the client names one. Which there are is known further in.
+    pub storage_class: Option<String>,
 }
 
 impl UploadSettings {
@@ -30,6 +32,7 @@ impl UploadSettings {
             tags: head.header("x-amz-tagging")?.map(TagSet::parse_header).transpose()?,
             lock: LockHeaders::from_head(head, target.now_ms)?,
             website_redirect,
+            storage_class: head.header("x-amz-storage-class")?.map(str::to_owned),
         })
     }
 }

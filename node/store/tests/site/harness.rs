@@ -17,8 +17,8 @@ use mucura_mesh::{
 use mucura_metadata::{Checksum, Command, DeleteObject, Envelope, NodeRecord, SiteSeed, WriteCondition};
 use mucura_runtime::Runtime;
 use mucura_store::{
-    Body, BodyFailed, BodyPlan, Digests, Fresh, NewUpload, ObjectInfo, PART_BYTES_MIN, PutObjectRequest,
-    SiteKey, Store, StoreConfig, StoreError, Stored,
+    Body, BodyFailed, BodyPlan, Digests, Fresh, LifecycleConfig, NewUpload, ObjectInfo, PART_BYTES_MIN,
+    PutObjectRequest, SiteKey, Store, StoreConfig, StoreError, Stored,
 };
 use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
@@ -230,6 +230,7 @@ impl Plan {
             session_life: self.session_life,
             scrub_period: Duration::from_secs(86_400),
             part_bytes_min: PART_BYTES_MIN,
+            lifecycle: LifecycleConfig::default(),
         };
         let site_key = SiteKey::new(&[7; 32]).unwrap();
         let store = Store::start(config, runtime, consensus.clone(), mesh.clone(), site_key).unwrap();
