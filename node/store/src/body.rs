@@ -31,6 +31,15 @@ pub struct BodyPlan {
     pub checksum: Option<ChecksumAlgorithm>,
 }
 
+/// How many bytes a body has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodySize {
+    /// So many.
+    Exact(u64),
+    /// So many at most; how many is known only at its end.
+    AtMost(u64),
+}
+
 /// The bytes of an object or part as a client sends them.
 pub trait Body: Send {
     /// The next bytes; none at the end, which comes only when the body is

@@ -12,7 +12,7 @@ use mucura_metadata::{
 use mucura_types::{BucketId, Order, UserId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::{Body, BodyFailed, BodyPlan};
+use crate::body::{Body, BodyFailed, BodyPlan, BodySize};
 use crate::digest::Digests;
 use crate::error::StoreError;
 use crate::fresh::Fresh;
@@ -58,7 +58,7 @@ pub struct PutObjectRequest {
     /// Who writes it.
     pub owner: UserId,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
     /// What else the client said.
     pub attributes: Attributes,
     /// Under which condition.
@@ -113,12 +113,13 @@ impl Store {
         let stored = inner.write_body(body, request.size, label, deadline).await?;
         let checksum = body.check(&stored.digests)?;
         let etag = ETag { md5: stored.digests.entity_tag()?, parts: None };
+        let size = stored.size;
         let command = |body: Written| {
             Command::PutObject(PutObject {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 owner: request.owner,
-                size: request.size,
+                size,
                 etag,
                 checksum: checksum.clone(),
                 attributes: request.attributes.clone(),

@@ -7,7 +7,7 @@ use mucura_metadata::{
 use mucura_types::{BucketId, UserId, WriteId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::Body;
+use crate::body::{Body, BodySize};
 use crate::error::StoreError;
 use crate::fresh::Fresh;
 use crate::objects::Stored;
@@ -34,7 +34,7 @@ pub struct PutPartRequest {
     /// From 1 to 10,000.
     pub number: u16,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
 }
 
 /// A part just stored.
@@ -101,14 +101,14 @@ impl Store {
         let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
         let stored = inner.write_body(body, request.size, label, deadline).await?;
         let checksum = body.check(&stored.digests)?;
-        let md5 = stored.digests.entity_tag()?;
+        let (md5, size) = (stored.digests.entity_tag()?, stored.size);
         let command = |body: Written| {
             Command::PutPart(PutPart {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 upload: request.upload,
                 number: request.number,
-                size: request.size,
+                size,
                 md5,
                 checksum: checksum.clone(),
                 body,

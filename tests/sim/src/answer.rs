@@ -5,8 +5,8 @@ use futures_util::StreamExt;
 use mucura_consensus::{Consensus, ConsensusError};
 use mucura_metadata::{Command, DeleteCondition, Envelope, ListQuery, SiteSeed, WriteCondition};
 use mucura_store::{
-    Body, CompleteRequest, CopySource, Fresh, ObjectInfo, PutObjectRequest, PutPartRequest, ROOT_USER, Store,
-    StoreError,
+    Body, BodySize, CompleteRequest, CopySource, Fresh, ObjectInfo, PutObjectRequest, PutPartRequest,
+    ROOT_USER, Store, StoreError,
 };
 use mucura_types::BucketId;
 use tokio::time::Instant;
@@ -98,7 +98,7 @@ impl Handler {
                     owner: ROOT_USER,
                     upload,
                     number,
-                    size: body.bytes.len() as u64,
+                    size: BodySize::Exact(body.bytes.len() as u64),
                 };
                 let stored = self.store.put_part(request, &mut body.body(), self.deadline).await;
                 Ok(Reply::Part(stored.map_err(told)?.etag.md5))
@@ -170,7 +170,7 @@ impl Handler {
             bucket: self.bucket(&self.fresh().await?).await?,
             key,
             owner: ROOT_USER,
-            size,
+            size: BodySize::Exact(size),
             attributes: Default::default(),
             condition,
         };
