@@ -5,7 +5,7 @@ use mucura_s3_wire::range::ByteSpan;
 use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy};
 use mucura_s3_wire::xml::{self, CopyResult};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::{CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
+use mucura_store::{BodySize, CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
 
 use crate::access::Bucket;
 use crate::answer::{Answer, set};
@@ -48,7 +48,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         bucket: bucket.record.id,
         key: request.key,
         owner: new.owner,
-        size: check_len(span)?,
+        size: BodySize::Exact(check_len(span)?),
         attributes,
         condition: conditions::of_write(&request.condition),
     };
@@ -84,7 +84,7 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: check_len(span)?,
+        size: BodySize::Exact(check_len(span)?),
     };
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
     let mut body = open(call, &source.object, span, algorithm).await?;

@@ -135,8 +135,9 @@ mod tests {
         let attributes = Attributes {
             headers: vec![("content-type".to_owned(), "text/x".to_owned())],
             user: vec![("a".to_owned(), "1".to_owned())],
+            ..Attributes::default()
         };
-        let record = VersionRecord { summary, body: Body::Inline(Bytes::new()), attributes };
+        let record = VersionRecord { summary, body: Body::Inline(Bytes::new()), seal: None, attributes };
         ObjectInfo { order: Order::default(), record }
     }
 
@@ -144,6 +145,7 @@ mod tests {
         GetObject {
             bucket: "b".to_owned(),
             key: "k".to_owned(),
+            version: None,
             range: None,
             part_number: None,
             conditions: mucura_s3_wire::conditions::ReadConditions::default(),

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::errors::Failure;
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{checksums, conditions};
+use crate::{checksums, conditions, upload_body};
 
 const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
@@ -27,7 +27,7 @@ pub(crate) async fn put(
         bucket: bucket.record.id,
         key: request.key,
         owner: new.owner,
-        size: request.body.len,
+        size: upload_body::size_of(&request.body),
         attributes: new.attributes,
         condition: conditions::of_write(&request.condition),
     };

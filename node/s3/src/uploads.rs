@@ -18,7 +18,7 @@ use crate::errors::Failure;
 use crate::listing::text;
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::put_object;
+use crate::{put_object, upload_body};
 
 const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 const TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
@@ -59,7 +59,7 @@ pub(crate) async fn put_part(
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: request.body.len,
+        size: upload_body::size_of(&request.body),
     };
     let mut body = call.upload(request.body, payload)?.wanting(algorithm);
     let stored = match call.store_part(part, &mut body).await {
