@@ -8,8 +8,8 @@ use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::xml::Owner;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
 use mucura_store::{
-    ANONYMOUS_USER, Body, Fresh, PartInfo, PutObjectRequest, PutPartRequest, ROOT_NAME, ROOT_USER, Store,
-    StoreError, Stored,
+    ANONYMOUS_USER, Body, Fresh, PartInfo, Principal, PutObjectRequest, PutPartRequest, ROOT_NAME, ROOT_USER,
+    Store, StoreError, Stored,
 };
 use mucura_types::UserId;
 use tokio::time::Instant;
@@ -56,6 +56,14 @@ impl Shown {
     }
 }
 
+impl Signer {
+    /// Whoever the secret belongs to that a claim was verified with.
+    pub(crate) fn new(principal: Principal, form: (&'static str, &'static str), verified: Verified) -> Self {
+        let Principal { user, name, .. } = principal;
+        Self { user, id: user.to_string(), name, form, verified }
+    }
+}
+
 /// What conditions of policies may ask about, gathered when one does.
 pub(crate) struct Conditions<'a> {
     pub(crate) head: RequestHead<'a>,
@@ -65,7 +73,11 @@ pub(crate) struct Conditions<'a> {
     pub(crate) nothing: Context,
 }
 
-impl Conditions<'_> {
+impl<'a> Conditions<'a> {
+    pub(crate) fn new(head: RequestHead<'a>, facts: RequestFacts) -> Self {
+        Self { head, facts, context: OnceLock::new(), nothing: Context::default() }
+    }
+
     pub(crate) fn context(&self, requester: Requester<'_>) -> Result<&Context, S3Error> {
         if let Some(context) = self.context.get() {
             return Ok(context);

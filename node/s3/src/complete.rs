@@ -143,7 +143,7 @@ mod tests {
     use mucura_metadata::{Attributes, Body, ChecksumAlgorithm as Kept};
     use mucura_s3_wire::checksum::{self as wire, ChecksumAlgorithm, ChecksumHasher};
     use mucura_s3_wire::conditions::WriteCondition;
-    use mucura_s3_wire::request::RequestBody;
+    use mucura_s3_wire::request::{BodyLen, RequestBody};
     use mucura_s3_wire::sigv4::PayloadMode;
     use mucura_types::{Timestamp, UserId, WriteId};
 
@@ -178,7 +178,12 @@ mod tests {
             checksum: None,
             checksum_type: None,
             object_len: None,
-            body: RequestBody { len: 0, payload: PayloadMode::Unsigned, md5: None, checksum: None },
+            body: RequestBody {
+                len: BodyLen::Exactly(0),
+                payload: PayloadMode::Unsigned,
+                md5: None,
+                checksum: None,
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy}
 use mucura_s3_wire::xml::{self, CopyResult};
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::encryption::CustomerKey;
-use mucura_store::{CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
+use mucura_store::{BodySize, CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
 
 use crate::access::Bucket;
 use crate::answer::{Answer, set};
@@ -59,7 +59,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         bucket: bucket.record.id,
         key: request.key.clone(),
         owner: new.owner,
-        size,
+        size: BodySize::Exact(size),
         attributes: attributes.clone(),
         condition: conditions::of_write(&request.condition),
         seal: new.seal,
@@ -102,7 +102,7 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: check_len(span)?,
+        size: BodySize::Exact(check_len(span)?),
         customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
         encryption: upload.attributes.encryption,
     };

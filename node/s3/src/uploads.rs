@@ -19,7 +19,7 @@ use crate::lifecycle::Lifecycle;
 use crate::listing::text;
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{encryption, put_object, storage_class};
+use crate::{encryption, put_object, storage_class, upload_body};
 
 const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 const TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
@@ -78,7 +78,7 @@ pub(crate) async fn put_part(
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: request.body.len,
+        size: upload_body::size_of(&request.body),
         customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
         encryption: upload.attributes.encryption,
     };

@@ -53,7 +53,7 @@ mod topology;
 mod uploads;
 mod write;
 
-pub use body::{Body, BodyFailed, BodyPlan, Md5Plan};
+pub use body::{Body, BodyFailed, BodyPlan, BodySize, Md5Plan};
 pub use digest::Digests;
 pub use encrypted::SealWith;
 pub use error::StoreError;

@@ -11,7 +11,7 @@ use mucura_metadata::{
 use mucura_types::{BucketId, Order, UserId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::{Body, BodyFailed, BodyPlan};
+use crate::body::{Body, BodyFailed, BodyPlan, BodySize};
 use crate::digest::Digests;
 use crate::encrypted::SealWith;
 use crate::error::StoreError;
@@ -56,7 +56,7 @@ pub struct PutObjectRequest {
     /// Who writes it.
     pub owner: UserId,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
     /// What else the client said.
     pub attributes: Attributes,
     /// Under which condition.
@@ -123,12 +123,13 @@ impl Store {
             inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
         let checksum = body.check(&digests)?;
         let etag = ETag { md5: digests.entity_tag()?, parts: None };
+        let size = stored.size;
         let command = |body: Written| {
             Command::PutObject(PutObject {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 owner: request.owner,
-                size: request.size,
+                size,
                 etag,
                 checksum: checksum.clone(),
                 attributes: attributes.clone(),

@@ -7,7 +7,7 @@ use mucura_metadata::{
 use mucura_types::{BucketId, UserId, WriteId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::Body;
+use crate::body::{Body, BodySize};
 use crate::encrypted::SealWith;
 use crate::encryption::CustomerKey;
 use crate::error::StoreError;
@@ -55,7 +55,7 @@ pub struct PutPartRequest {
     /// From 1 to 10,000.
     pub number: u16,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
     /// How the upload is encrypted.
     pub encryption: Option<Encryption>,
     /// The key that the request brings, if it is a customer's.
@@ -127,14 +127,14 @@ impl Store {
         let (stored, seal, digests) =
             inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
         let checksum = body.check(&digests)?;
-        let md5 = digests.entity_tag()?;
+        let (md5, size) = (digests.entity_tag()?, stored.size);
         let command = |body: Written| {
             Command::PutPart(PutPart {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 upload: request.upload,
                 number: request.number,
-                size: request.size,
+                size,
                 md5,
                 checksum: checksum.clone(),
                 body,

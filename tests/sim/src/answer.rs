@@ -7,8 +7,8 @@ use mucura_metadata::{
     Command, DeleteCondition, DeleteObject, Envelope, ListQuery, NewBucket, SiteSeed, WriteCondition,
 };
 use mucura_store::{
-    Body, CompleteRequest, CopySource, Fresh, NewUpload, ObjectInfo, ObjectReader, PutObjectRequest,
-    PutPartRequest, ROOT_USER, Store, StoreError,
+    Body, BodySize, CompleteRequest, CopySource, Fresh, NewUpload, ObjectInfo, ObjectReader,
+    PutObjectRequest, PutPartRequest, ROOT_USER, Store, StoreError,
 };
 use mucura_types::BucketId;
 use tokio::time::Instant;
@@ -121,7 +121,7 @@ impl Handler {
                     owner: ROOT_USER,
                     upload,
                     number,
-                    size: body.bytes.len() as u64,
+                    size: BodySize::Exact(body.bytes.len() as u64),
                     encryption: None,
                     customer_key: None,
                 };
@@ -195,7 +195,7 @@ impl Handler {
             bucket: self.bucket(&self.fresh().await?).await?,
             key,
             owner: ROOT_USER,
-            size,
+            size: BodySize::Exact(size),
             attributes: Default::default(),
             condition,
             seal: None,

@@ -217,12 +217,13 @@ pub(super) fn store_body(
         Some(_) => {}
     }
     let stored = seal.map_or(size, |seal| seal.stored);
-    // All chunks but the last are full, so that offsets follow from numbers.
-    let full = chunks.iter().rev().skip(1).all(|c| usize::try_from(c.len) == Ok(CHUNK_BYTES_MAX));
-    let last = chunks
-        .last()
-        .is_some_and(|c| c.len > 0 && usize::try_from(c.len).is_ok_and(|n| n <= CHUNK_BYTES_MAX));
-    if !full || !last || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != stored {
+    // All chunks but the last are as long as the first, so that offsets follow from numbers.
+    let sound = chunks.first().zip(chunks.last()).is_some_and(|(first, last)| {
+        usize::try_from(first.len).is_ok_and(|len| len <= CHUNK_BYTES_MAX)
+            && (1..=first.len).contains(&last.len)
+            && chunks.iter().rev().skip(1).all(|chunk| chunk.len == first.len)
+    });
+    if !sound || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != stored {
         return Ok(Err(Rejection::Malformed(MalformedCommand::ChunkSizes)));
     }
     if chunks.iter().any(|c| c.exceptions.iter().any(|e| usize::from(e.position) >= c.profile.shards())) {

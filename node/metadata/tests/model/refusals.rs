@@ -241,10 +241,11 @@ impl Model {
                 if *epoch != self.epoch {
                     reasons.push(Rejection::StaleEpoch { current: self.epoch });
                 }
-                let full = CHUNK_BYTES_MAX as u64;
-                let whole = chunks.len() as u64 == size.div_ceil(full)
+                let full = chunks.first().map_or(0, |chunk| u64::from(chunk.len));
+                let whole = (1..=CHUNK_BYTES_MAX as u64).contains(&full)
+                    && chunks.len() as u64 == size.div_ceil(full)
                     && (0..).zip(chunks).all(|(n, chunk)| u64::from(chunk.len) == full.min(size - n * full));
-                if !whole || size == 0 {
+                if !whole {
                     reasons.push(Rejection::Malformed(MalformedCommand::ChunkSizes));
                 }
                 let beyond = |chunk: &ChunkRecord| chunk.exceptions.iter().any(|e| e.position > 2);

@@ -19,7 +19,7 @@ const REFUSED: &[&str] = &[
 const REFUSED_PREFIXES: &[&str] = &["x-amz-rename-source-"];
 
 /// `NotImplemented` for what we would have to ignore.
-pub(super) fn refuse_what_we_would_ignore(head: &RequestHead<'_>) -> Result<(), S3Error> {
+pub(crate) fn refuse_what_we_would_ignore(head: &RequestHead<'_>) -> Result<(), S3Error> {
     for name in head.headers.keys() {
         let name = name.as_str();
         if REFUSED.contains(&name) || REFUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {

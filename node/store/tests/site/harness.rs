@@ -17,8 +17,8 @@ use mucura_mesh::{
 use mucura_metadata::{Checksum, Command, DeleteObject, Envelope, NodeRecord, SiteSeed, WriteCondition};
 use mucura_runtime::Runtime;
 use mucura_store::{
-    Body, BodyFailed, BodyPlan, Digests, Fresh, LifecycleConfig, NewUpload, ObjectInfo, PART_BYTES_MIN,
-    PutObjectRequest, SiteKey, Store, StoreConfig, StoreError, Stored,
+    Body, BodyFailed, BodyPlan, BodySize, Digests, Fresh, LifecycleConfig, NewUpload, ObjectInfo,
+    PART_BYTES_MIN, PutObjectRequest, SiteKey, Store, StoreConfig, StoreError, Stored,
 };
 use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
@@ -55,7 +55,7 @@ pub(crate) async fn wait_for<F: Future<Output = bool>>(
 pub(crate) struct MemoryBody {
     pieces: Vec<Bytes>,
     fails: bool,
-    declared: usize,
+    size: BodySize,
     /// So long before the last piece.
     pause: Duration,
 }
@@ -67,7 +67,7 @@ impl MemoryBody {
 
     /// The client goes away after `len` bytes.
     pub(crate) fn cut(bytes: &[u8], len: usize) -> Self {
-        Self { fails: true, declared: bytes.len(), ..Self::whole(&bytes[..len]) }
+        Self { fails: true, size: BodySize::Exact(bytes.len() as u64), ..Self::whole(&bytes[..len]) }
     }
 
     /// The client sends nothing for a while before the last bytes.
@@ -78,7 +78,13 @@ impl MemoryBody {
     /// The client sends more or less than it says.
     pub(crate) fn declared(bytes: &[u8], declared: usize) -> Self {
         let pieces = bytes.chunks(100_000).rev().map(Bytes::copy_from_slice).collect();
-        Self { pieces, fails: false, declared, pause: Duration::ZERO }
+        let size = BodySize::Exact(declared as u64);
+        Self { pieces, fails: false, size, pause: Duration::ZERO }
+    }
+
+    /// The client does not say how much it sends.
+    pub(crate) fn unmeasured(self, most: usize) -> Self {
+        Self { size: BodySize::AtMost(most as u64), ..self }
     }
 }
 
@@ -361,7 +367,7 @@ impl Site {
         body: &mut MemoryBody,
         condition: WriteCondition,
     ) -> Result<Stored, StoreError> {
-        let size = body.declared as u64;
+        let size = body.size;
         let attributes = Default::default();
         let request = PutObjectRequest {
             bucket,

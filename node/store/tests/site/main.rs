@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use harness::{MemoryBody, Site, bytes, wait_for};
 use mucura_metadata::{ListQuery, Rejection, WriteCondition};
-use mucura_store::{CompleteRequest, PutPartRequest, StoreError};
+use mucura_store::{BodySize, CompleteRequest, PutPartRequest, StoreError};
 use mucura_types::DriveId;
 
 const MIB: usize = 1 << 20;
@@ -35,6 +35,48 @@ async fn what_one_node_stored_every_node_gives_back() {
     let listed =
         site.fresh(1).await.list_objects(bucket, ListQuery { max: 100, ..Default::default() }).await.unwrap();
     assert_eq!(listed.objects.len(), 8);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_unknown_size_is_stored_as_it_came() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    for (number, size) in
+        [0, 1, 8 * 1024, 8 * 1024 + 1, 3 * MIB, 4 * MIB, 4 * MIB + 1, 13 * MIB + 7, 67 * MIB]
+            .into_iter()
+            .enumerate()
+    {
+        let (key, body) = (format!("k{number}"), bytes(number as u64, size));
+        let mut sent = MemoryBody::whole(&body).unmeasured(70 * MIB);
+        site.put_body(number % 3, bucket, &key, &mut sent).await.unwrap();
+        let (info, read) = site.get(0, bucket, &key, 0..u64::MAX).await.unwrap();
+        assert_eq!(info.record.summary.size, size as u64);
+        assert!(read == body, "{size} bytes");
+        let (from, to) = (size / 3, size - size / 4);
+        let (_, part) = site.get(1, bucket, &key, from as u64..to as u64).await.unwrap();
+        assert!(part == body[from..to], "range of {size} bytes");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_unknown_size_that_fails_leaves_nothing() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    let body = bytes(1, 9 * MIB);
+    for len in [0, 100, 5 * MIB, 8 * MIB, 9 * MIB] {
+        let mut cut = MemoryBody::cut(&body, len).unmeasured(20 * MIB);
+        let error = site.put_body(0, bucket, "cut", &mut cut).await.unwrap_err();
+        assert!(matches!(error, StoreError::Body), "{error}");
+    }
+    for most in [100, 8 * MIB, 9 * MIB - 1] {
+        let mut long = MemoryBody::whole(&body).unmeasured(most);
+        let error = site.put_body(0, bucket, "long", &mut long).await.unwrap_err();
+        assert!(matches!(error, StoreError::Body), "{error}");
+    }
+    assert!(site.fresh(1).await.object(bucket, "cut", None).await.unwrap().is_none());
+    wait_for("all shards are gone", Duration::from_secs(20), || async { site.shard_files() == 0 }).await;
     site.stop().await;
 }
 
@@ -154,7 +196,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
             owner: harness::OWNER,
             upload,
             number,
-            size: body.len() as u64,
+            size: BodySize::Exact(body.len() as u64),
             encryption: None,
             customer_key: None,
         };
