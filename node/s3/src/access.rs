@@ -2,6 +2,7 @@
 //! is gathered what it rests on.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use mucura_metadata::{BucketRecord, UploadRecord, VersionId, Versioning};
@@ -27,7 +28,7 @@ pub(crate) struct Bucket {
     pub(crate) record: BucketRecord,
     owner: String,
     acl: Acl,
-    policy: Option<Policy>,
+    policy: Option<Arc<Policy>>,
 }
 
 /// An object as far as access is concerned.
@@ -37,7 +38,7 @@ struct Known {
 }
 
 impl Bucket {
-    pub(crate) fn new(name: String, record: BucketRecord, policy: Option<Policy>) -> Self {
+    pub(crate) fn new(name: String, record: BucketRecord, policy: Option<Arc<Policy>>) -> Self {
         let acl = acl::shown(record.acl.as_ref(), record.owner);
         Self { owner: record.owner.to_string(), name, record, acl, policy }
     }
@@ -48,7 +49,7 @@ impl Bucket {
             acl: &self.acl,
             ownership: self.ownership(),
             block: self.block(),
-            policy: self.policy.as_ref(),
+            policy: self.policy.as_deref(),
         }
     }
 
@@ -67,7 +68,7 @@ impl Bucket {
 
     /// Whether everybody may do something with it.
     pub(crate) fn is_public(&self) -> bool {
-        bucket_is_public(&self.acl, self.policy.as_ref())
+        bucket_is_public(&self.acl, self.policy.as_deref())
     }
 
     /// Whether its versions have ids that clients see.
@@ -151,7 +152,8 @@ impl Call<'_> {
         let policy = match self.fresh.policy(&record).await? {
             None => None,
             Some(text) => {
-                let policy = std::str::from_utf8(&text).ok().and_then(|text| Policy::parse(text, name).ok());
+                let parse = |text: &[u8]| Policy::parse(std::str::from_utf8(text).ok()?, name).ok();
+                let policy = self.shared.policies.get(record.id, &text, parse);
                 // To go on without it would be to let in whom it keeps out.
                 Some(policy.ok_or_else(|| {
                     tracing::error!(bucket = name, "the stored policy of a bucket cannot be read");

@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mucura_runtime::Runtime;
 use mucura_s3_wire::access::RequestFacts;
 use mucura_s3_wire::auth::Claim;
+use mucura_s3_wire::config::lifecycle::LifecycleConfiguration;
+use mucura_s3_wire::policy::Policy;
 use mucura_s3_wire::request::{Operation, OperationName, Route, route};
 use mucura_s3_wire::sigv4::Expected;
 use mucura_s3_wire::time::http_date;
@@ -25,6 +27,7 @@ use crate::call::{Call, Conditions, Signer};
 use crate::config::S3Config;
 use crate::connection::Connection;
 use crate::errors::Failure;
+use crate::parsed::Parsed;
 use crate::payload::Payload;
 use crate::request_id::RequestIds;
 use crate::tasks::Tasks;
@@ -57,6 +60,8 @@ pub(crate) struct Shared {
     ids: RequestIds,
     /// Memory for documents that are read whole, in KiB.
     pub(crate) documents: Semaphore,
+    pub(crate) policies: Parsed<Policy>,
+    pub(crate) lifecycles: Parsed<LifecycleConfiguration>,
     tasks: Tasks,
 }
 
@@ -74,7 +79,18 @@ impl S3 {
     ) -> std::io::Result<Self> {
         let ids = RequestIds::new(&*runtime.entropy)?;
         let (documents, tasks) = (Semaphore::new(DOCUMENTS_KIB), Tasks::default());
-        Ok(Self(Arc::new(Shared { config, store, runtime, metrics, ids, documents, tasks })))
+        let (policies, lifecycles) = (Parsed::default(), Parsed::default());
+        Ok(Self(Arc::new(Shared {
+            config,
+            store,
+            runtime,
+            metrics,
+            ids,
+            documents,
+            policies,
+            lifecycles,
+            tasks,
+        })))
     }
 
     /// A router that answers every request with S3. Paths are taken as they

@@ -49,6 +49,7 @@ mod new_object;
 mod object_attributes;
 mod object_settings;
 mod operations;
+mod parsed;
 mod part_span;
 mod payload;
 mod post_object;
