@@ -264,11 +264,12 @@ async fn look_up(
 ) -> Result<Option<Signer>, Failure> {
     let reads = matches!(*head.method, Method::GET | Method::HEAD);
     let access_key = claim.as_ref().map(|claim| claim.access_key().to_owned());
+    let names_version = head.uri.query().is_some_and(|query| query.contains("versionId"));
     let names = Names {
         access_key: access_key.as_deref(),
         bucket: route.and_then(|route| route.bucket.as_deref()),
-        key: route.and_then(|route| route.key.as_deref()).filter(|_| reads),
-        version: None,
+        // A version by its id is looked up when its id has been read.
+        key: route.and_then(|route| route.key.as_deref()).filter(|_| reads && !names_version),
     };
     let principal = fresh.look_up(names).await?;
     let (Some(claim), Some(access_key)) = (claim, access_key) else { return Ok(None) };

@@ -138,7 +138,7 @@ async fn look_up(
     claim: Result<Option<Claim>, S3Error>,
 ) -> Result<Option<(Signer, Verified)>, Failure> {
     let access_key = claim.as_ref().ok().and_then(Option::as_ref).map(Claim::access_key);
-    let names = Names { access_key, bucket: Some(bucket), key: None, version: None };
+    let names = Names { access_key, bucket: Some(bucket), key: None };
     let principal = fresh.look_up(names).await?;
     let Some(claim) = claim? else { return Ok(None) };
     if claim.session_token().is_some() {
