@@ -16,6 +16,9 @@ const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
 const ABORT_DATE: HeaderName = HeaderName::from_static("x-amz-abort-date");
 const ABORT_RULE: HeaderName = HeaderName::from_static("x-amz-abort-rule-id");
 
+/// Longer rules are not read on the spot, bytes.
+const LONG_LEN: usize = 4 << 10;
+
 /// What answers tell of what the rules have in mind.
 pub(crate) struct Lifecycle(Option<LifecycleConfiguration>);
 
@@ -33,7 +36,10 @@ impl Lifecycle {
         let Some(text) = call.fresh.document(&bucket.record, BucketDocument::Lifecycle).await? else {
             return Ok(Self(None));
         };
-        let rules = LifecycleConfiguration::parse(&text).ok();
+        let rules = match text.len() {
+            0..=LONG_LEN => LifecycleConfiguration::parse(&text).ok(),
+            _ => call.shared.compute(move || LifecycleConfiguration::parse(&text).ok()).await?,
+        };
         if rules.is_none() {
             // Nothing is deleted by rules that cannot be read, so there is nothing to tell.
             tracing::error!(bucket = bucket.name, "the stored lifecycle rules of a bucket cannot be read");
