@@ -37,8 +37,8 @@ pub use query::{
     UploadQuery, VersionPage, VersionQuery, bucket, bucket_by_id_is_empty, bucket_document, bucket_name,
     buckets_from, buckets_of, chunk, chunks_at_risk, chunks_from, chunks_of_write, completed_upload,
     current_version, drives, garbage, garbage_of_write, keys_of_user, list_objects, list_parts, list_uploads,
-    list_versions, newest_version, node, nodes, part, parts_of_upload, progress, session, sessions, site,
-    table, tables, upload, user, user_by_key, user_by_name, users, version, versions_from,
+    list_versions, newest_version, node, nodes, part, parts_of_upload, parts_within, progress, session,
+    sessions, site, table, tables, upload, user, user_by_key, user_by_name, users, version, versions_from,
 };
 pub use record::{
     AccessKeyRecord, Acl, Attributes, Body, BucketDocument, BucketRecord, Checksum, ChecksumAlgorithm,

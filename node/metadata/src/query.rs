@@ -25,7 +25,7 @@ pub use people::{keys_of_user, user, user_by_key, user_by_name, users};
 pub use topology::{drives, node, nodes, session, sessions, site, table, tables};
 pub use uploads::{
     ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, completed_upload, list_parts, list_uploads,
-    part, parts_of_upload, upload,
+    part, parts_of_upload, parts_within, upload,
 };
 pub use versions::{
     ListedVersion, VersionPage, VersionQuery, current_version, list_versions, newest_version, version,

@@ -9,11 +9,11 @@ use mucura_store::CompleteRequest;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::checksums;
-use crate::conditions;
 use crate::document::read_document;
 use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::uploads::parse_id;
+use crate::{conditions, encryption};
 
 pub(crate) async fn complete(
     call: &Call<'_>,
@@ -26,10 +26,16 @@ pub(crate) async fn complete(
     let listed = read_document(call, request.body.clone(), payload, parse_complete).await?;
     let parts = listed.iter().map(tag_of).collect::<Result<Vec<_>, S3Error>>()?;
     let etag = etag_of(&parts);
+    let mut encrypted = None;
     // An upload that is over is answered by what is remembered of it.
     let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
+            if let Some(encryption) = &upload.attributes.encryption {
+                let customer = encryption::of_part(&call.conditions.head, Some(encryption))?;
+                call.fresh.check_key(bucket.record.id, &request.key, encryption, customer.as_ref())?;
+            }
+            encrypted = upload.attributes.encryption.clone();
             let numbers = parts.iter().map(|(number, _)| *number).collect();
             let stored = call.fresh.parts_named(id, numbers).await?;
             verify(&request, &upload, &listed, stored)?
@@ -51,6 +57,7 @@ pub(crate) async fn complete(
         xml::complete_multipart_upload(&call.url, &request.bucket, &request.key, &etag, shown.as_ref());
     let mut answer = Answer::xml(document);
     bucket.show_version(stored.version, &mut answer.headers);
+    encryption::show(encrypted.as_ref(), &mut answer.headers);
     Ok(answer)
 }
 
@@ -157,7 +164,7 @@ mod tests {
             bucket: "b".to_owned(),
             key: "k".to_owned(),
             upload_id: "1-1".to_owned(),
-            condition: WriteCondition::None,
+            condition: WriteCondition::default(),
             checksum: None,
             checksum_type: None,
             object_len: None,

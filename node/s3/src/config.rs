@@ -9,6 +9,9 @@ pub struct S3Config {
     pub domains: Vec<String>,
     /// What answers name this node by (`x-amz-id-2`). Visible text.
     pub host_id: String,
+    /// The names under which clients may ask for the site's key as a key of a
+    /// key service (`aws:kms`); the first is the default. None: they may not.
+    pub kms_keys: Vec<String>,
     /// How long a request's dealings with the metadata may take.
     pub metadata_timeout: Duration,
     /// How long a client may send nothing of a body.
@@ -22,6 +25,7 @@ impl S3Config {
             region: region.into(),
             domains,
             host_id: host_id.into(),
+            kms_keys: Vec::new(),
             metadata_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
         }

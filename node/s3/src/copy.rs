@@ -5,6 +5,7 @@ use mucura_s3_wire::range::ByteSpan;
 use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy};
 use mucura_s3_wire::xml::{self, CopyResult};
 use mucura_s3_wire::{ErrorCode, S3Error};
+use mucura_store::encryption::CustomerKey;
 use mucura_store::{BodySize, CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
 
 use crate::access::Bucket;
@@ -15,15 +16,22 @@ use crate::errors::Failure;
 use crate::new_object::NewObject;
 use crate::put_object::check_early;
 use crate::versions::parse_version;
-use crate::{conditions, uploads};
+use crate::{conditions, encryption, uploads};
 
 const COPY_SOURCE_VERSION: HeaderName = HeaderName::from_static("x-amz-copy-source-version-id");
 
 pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     let source = find_source(call, &request.source).await?;
-    let new = NewObject::prepare(call, &bucket, &request.key, request.attributes.as_ref(), &request.settings)
-        .await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &request.key,
+        &call.conditions.head,
+        request.attributes.as_ref(),
+        &request.settings,
+    )
+    .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
     let record = &source.object.record;
     let span = ByteSpan { start: 0, end: record.summary.size };
@@ -51,8 +59,11 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         size: BodySize::Exact(check_len(span)?),
         attributes,
         condition: conditions::of_write(&request.condition),
+        seal: new.seal,
     };
-    let mut body = open(call, &source.object, span, algorithm).await?;
+    let mut headers = HeaderMap::new();
+    encryption::show_new(put.seal.as_ref(), &mut headers);
+    let mut body = open(call, &source, span, algorithm).await?;
     let stored = match call.store_object(put, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(explain(error, body)),
@@ -63,6 +74,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         checksum: stored.checksum.as_ref().and_then(checksums::shown),
     });
     let mut answer = Answer::xml(document);
+    answer.headers.extend(headers);
     source.show(&mut answer.headers);
     bucket.show_version(stored.version, &mut answer.headers);
     Ok(answer)
@@ -85,9 +97,13 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
         upload: id,
         number: request.part_number,
         size: BodySize::Exact(check_len(span)?),
+        customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
+        encryption: upload.attributes.encryption,
     };
+    let mut headers = HeaderMap::new();
+    encryption::show(part.encryption.as_ref(), &mut headers);
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
-    let mut body = open(call, &source.object, span, algorithm).await?;
+    let mut body = open(call, &source, span, algorithm).await?;
     let stored = match call.store_part(part, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(explain(error, body)),
@@ -98,6 +114,7 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
         checksum: stored.checksum.as_ref().and_then(checksums::shown),
     });
     let mut answer = Answer::xml(document);
+    answer.headers.extend(headers);
     source.show(&mut answer.headers);
     Ok(answer)
 }
@@ -105,7 +122,10 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
 /// What a copy is made from.
 struct Source {
     bucket: Bucket,
+    key: String,
     object: ObjectInfo,
+    /// The key that the request brings for it.
+    customer: Option<CustomerKey>,
 }
 
 impl Source {
@@ -136,7 +156,9 @@ async fn find_source(call: &Call<'_>, source: &wire::CopySource) -> Result<Sourc
     })?;
     let summary = &object.record.summary;
     source.conditions.check_source(&summary.etag.to_string(), summary.modified.0)?;
-    Ok(Source { bucket, object })
+    let encryption = object.record.attributes.encryption.as_ref();
+    let customer = encryption::of_copy_source(&call.conditions.head, encryption)?;
+    Ok(Source { bucket, key: source.key.clone(), object, customer })
 }
 
 /// A copy is one PUT, and may be no larger.
@@ -155,11 +177,13 @@ fn check_len(span: ByteSpan) -> Result<u64, S3Error> {
 
 async fn open(
     call: &Call<'_>,
-    source: &ObjectInfo,
+    source: &Source,
     span: ByteSpan,
     algorithm: Option<ChecksumAlgorithm>,
 ) -> Result<CopySource, Failure> {
-    let stream = call.fresh.open(source, span.start..span.end).await?;
+    let Source { bucket, key, object, customer } = source;
+    let reader = call.fresh.reader(bucket.record.id, key, object, customer.as_ref())?;
+    let stream = reader.open(span.start..span.end).await?;
     Ok(CopySource::new(stream, algorithm))
 }
 

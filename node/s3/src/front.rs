@@ -105,6 +105,11 @@ impl Shared {
         done.map_err(|error| StoreError::Unavailable { reason: error.to_string() }.into())
     }
 
+    /// What stands between the parts of an answer; in no object by chance.
+    pub(crate) fn boundary(&self) -> String {
+        format!("{}{}", self.ids.next(), self.ids.next())
+    }
+
     /// The heads that all answers have.
     fn dress(&self, headers: &mut HeaderMap, id: &str) {
         set(headers, REQUEST_ID, id);

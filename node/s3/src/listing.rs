@@ -25,7 +25,7 @@ pub(crate) async fn list_objects(call: &Call<'_>, request: ListObjects) -> Resul
 pub(crate) async fn list_objects_v2(call: &Call<'_>, request: ListObjectsV2) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     call.allow_listing(&bucket, Action::ListBucket)?;
-    let after = match &request.continuation_token {
+    let after = match request.continuation_token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => parse_token(token)?,
         None => request.start_after.as_deref().unwrap_or("").as_bytes().to_vec(),
     };

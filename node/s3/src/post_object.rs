@@ -18,7 +18,6 @@ use crate::access::Bucket;
 use crate::answer::{Answer, quoted};
 use crate::call::{Call, Conditions, Signer};
 use crate::connection::Connection;
-use crate::cors;
 use crate::errors::Failure;
 use crate::form_file::OpenForm;
 use crate::front::{Shared, facts, unknown_key, url};
@@ -26,6 +25,7 @@ use crate::new_object::NewObject;
 use crate::payload::Payload;
 use crate::put_object::show_checksum;
 use crate::upload_body::{UploadBody, size_of};
+use crate::{cors, encryption};
 
 /// Serves a form that was sent to `bucket`. `always` becomes what the head of
 /// the answer has however it comes out.
@@ -72,7 +72,15 @@ async fn store(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&post.bucket).await?;
-    let new = NewObject::prepare(call, &bucket, &post.key, Some(&post.attributes), &post.settings).await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &post.key,
+        &call.conditions.head,
+        Some(&post.attributes),
+        &post.settings,
+    )
+    .await?;
     let said = RequestBody {
         len: BodyLen::UpTo(post.length.most()),
         payload: PayloadMode::Unsigned,
@@ -86,11 +94,18 @@ async fn store(
         size: size_of(&said),
         attributes: new.attributes,
         condition: WriteCondition::default(),
+        seal: new.seal,
     };
+    let mut headers = HeaderMap::new();
+    encryption::show_new(put.seal.as_ref(), &mut headers);
     let file = form.into_file(post.length);
     let mut body = UploadBody::of_form(payload, said, file, call.shared.config.idle_timeout);
     match call.store_object(put, &mut body).await {
-        Ok(stored) => Ok(answer(call, &bucket, &post, &stored)),
+        Ok(stored) => {
+            let mut answer = answer(call, &bucket, &post, &stored);
+            answer.headers.extend(headers);
+            Ok(answer)
+        }
         Err(error) => Err(body.explain(error)),
     }
 }

@@ -10,9 +10,9 @@ use crate::call::Call;
 use crate::errors::Failure;
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{checksums, conditions, upload_body};
+use crate::{checksums, conditions, encryption, upload_body};
 
-const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+pub(crate) const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
 pub(crate) async fn put(
     call: &Call<'_>,
@@ -20,8 +20,15 @@ pub(crate) async fn put(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    let new =
-        NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &request.key,
+        &call.conditions.head,
+        Some(&request.attributes),
+        &request.settings,
+    )
+    .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
     let put = PutObjectRequest {
         bucket: bucket.record.id,
@@ -30,13 +37,16 @@ pub(crate) async fn put(
         size: upload_body::size_of(&request.body),
         attributes: new.attributes,
         condition: conditions::of_write(&request.condition),
+        seal: new.seal,
     };
+    let mut answer = Answer::ok();
+    encryption::show_new(put.seal.as_ref(), &mut answer.headers);
     let mut body = call.upload(request.body, payload)?;
     let stored = match call.store_object(put, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(body.explain(error)),
     };
-    let mut answer = Answer::ok().with(header::ETAG, &quoted(stored.etag));
+    answer = answer.with(header::ETAG, &quoted(stored.etag));
     if let Some(checksum) = &stored.checksum {
         show_checksum(checksum, &mut answer.headers);
     }
@@ -52,7 +62,7 @@ pub(crate) async fn check_early(
     key: &str,
     condition: &WriteCondition,
 ) -> Result<(), Failure> {
-    if *condition == WriteCondition::None {
+    if *condition == WriteCondition::default() {
         return Ok(());
     }
     let object = call.fresh.object(bucket, key, None).await?.filter(|object| !object.is_delete_marker());

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::{HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 use mucura_metadata::{UploadQuery, UploadRecord};
 use mucura_s3_wire::checksum::ChecksumType;
 use mucura_s3_wire::policy::Action;
@@ -18,7 +18,7 @@ use crate::errors::Failure;
 use crate::listing::text;
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{put_object, upload_body};
+use crate::{encryption, put_object, upload_body};
 
 const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 const TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
@@ -28,14 +28,25 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     let checksum = request
         .checksum
         .map(|(algorithm, kind)| (kept_algorithm(algorithm), kind == ChecksumType::FullObject));
-    let new =
-        NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &request.key,
+        &call.conditions.head,
+        Some(&request.attributes),
+        &request.settings,
+    )
+    .await?;
+    let mut headers = HeaderMap::new();
+    encryption::show_new(new.seal.as_ref(), &mut headers);
+    let (id, deadline) = (bucket.record.id, call.deadline());
     let upload = call
         .store()
-        .create_upload(bucket.record.id, &request.key, new.owner, new.attributes, checksum, call.deadline())
+        .create_upload(id, &request.key, new.owner, new.attributes, checksum, new.seal, deadline)
         .await?;
     let document = xml::create_multipart_upload(&request.bucket, &request.key, &upload.to_string());
     let mut answer = Answer::xml(document);
+    answer.headers.extend(headers);
     if let Some((algorithm, kind)) = request.checksum {
         set(&mut answer.headers, ALGORITHM, algorithm.name());
         set(&mut answer.headers, TYPE, kind.name());
@@ -60,13 +71,17 @@ pub(crate) async fn put_part(
         upload: id,
         number: request.part_number,
         size: upload_body::size_of(&request.body),
+        customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
+        encryption: upload.attributes.encryption,
     };
+    let mut answer = Answer::ok();
+    encryption::show(part.encryption.as_ref(), &mut answer.headers);
     let mut body = call.upload(request.body, payload)?.wanting(algorithm);
     let stored = match call.store_part(part, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(body.explain(error)),
     };
-    let mut answer = Answer::ok().with(header::ETAG, &quoted(stored.etag));
+    answer = answer.with(header::ETAG, &quoted(stored.etag));
     if let Some(checksum) = &stored.checksum {
         put_object::show_checksum(checksum, &mut answer.headers);
         answer.headers.remove(TYPE);

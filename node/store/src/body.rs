@@ -40,6 +40,15 @@ pub enum BodySize {
     AtMost(u64),
 }
 
+impl BodySize {
+    /// The most bytes that may come.
+    pub fn most(self) -> u64 {
+        match self {
+            Self::Exact(size) | Self::AtMost(size) => size,
+        }
+    }
+}
+
 /// The bytes of an object or part as a client sends them.
 pub trait Body: Send {
     /// The next bytes; none at the end, which comes only when the body is

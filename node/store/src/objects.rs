@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -14,9 +13,8 @@ use tokio::time::{Duration, Instant};
 
 use crate::body::{Body, BodyFailed, BodyPlan, BodySize};
 use crate::digest::Digests;
+use crate::encrypted::SealWith;
 use crate::error::StoreError;
-use crate::fresh::Fresh;
-use crate::read::ObjectStream as Bytestream;
 use crate::store::{Inner, Store};
 use crate::write::{Label, StoredBody};
 
@@ -49,7 +47,7 @@ impl ObjectInfo {
 }
 
 /// What a PUT asks for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PutObjectRequest {
     /// Where.
     pub bucket: BucketId,
@@ -63,6 +61,8 @@ pub struct PutObjectRequest {
     pub attributes: Attributes,
     /// Under which condition.
     pub condition: WriteCondition,
+    /// Whose key it is sealed by; none: it is not.
+    pub seal: Option<SealWith>,
 }
 
 /// A version just stored.
@@ -110,9 +110,19 @@ impl Store {
     ) -> Result<Stored, StoreError> {
         let inner = self.inner();
         let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
-        let stored = inner.write_body(body, request.size, label, deadline).await?;
-        let checksum = body.check(&stored.digests)?;
-        let etag = ETag { md5: stored.digests.entity_tag()?, parts: None };
+        let mut attributes = request.attributes;
+        let data_key = match &request.seal {
+            None => None,
+            Some(with) => {
+                let (data_key, encryption) = inner.new_data_key(with, request.bucket, &request.key)?;
+                attributes.encryption = Some(encryption);
+                Some(data_key)
+            }
+        };
+        let (stored, seal, digests) =
+            inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
+        let checksum = body.check(&digests)?;
+        let etag = ETag { md5: digests.entity_tag()?, parts: None };
         let size = stored.size;
         let command = |body: Written| {
             Command::PutObject(PutObject {
@@ -122,9 +132,9 @@ impl Store {
                 size,
                 etag,
                 checksum: checksum.clone(),
-                attributes: request.attributes.clone(),
+                attributes: attributes.clone(),
                 body,
-                seal: None,
+                seal,
                 condition: request.condition.clone(),
             })
         };
@@ -162,17 +172,6 @@ impl Store {
             Reply::Changed { version } => Ok(version),
             other => Err(StoreError::internal(format!("a change was answered {other:?}"))),
         }
-    }
-}
-
-impl Fresh {
-    /// The bytes `range` of a version; the range must lie within its size.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Internal`; then also from the stream.
-    pub async fn open(&self, object: &ObjectInfo, range: Range<u64>) -> Result<Bytestream, StoreError> {
-        let end = range.end.min(object.record.summary.size);
-        self.store.inner().open_body(object.record.body.clone(), range.start.min(end)..end).await
     }
 }
 

@@ -47,7 +47,12 @@ impl<'a> Source<'a> {
         if self.advance().await? { Err(BodyFailed) } else { Ok(()) }
     }
 
-    /// Whether there are more bytes; they are in `piece` then.
+    /// Whether there are more bytes.
+    pub(crate) async fn has_more(&mut self) -> Result<bool, BodyFailed> {
+        self.advance().await
+    }
+
+    /// The same; they are in `piece` then.
     async fn advance(&mut self) -> Result<bool, BodyFailed> {
         while self.piece.is_empty() && !self.ended {
             match self.body.next().await? {

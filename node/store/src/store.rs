@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::background::Background;
 use crate::cleanup::{Cleanup, cleanup};
+use crate::encrypted::KeyKeeper;
 use crate::error::StoreError;
 use crate::gateway::Gateway;
 use crate::health::HealthBoard;
@@ -69,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) consensus: Consensus,
     pub(crate) mesh: Mesh,
     pub(crate) site_key: SiteKey,
+    pub(crate) keys: KeyKeeper,
     pub(crate) gateway: Gateway,
     pub(crate) pools: Pools,
     /// The last count of chunks at risk.
@@ -111,6 +113,7 @@ impl Store {
             runtime,
             consensus,
             mesh,
+            keys: KeyKeeper::new(&site_key)?,
             site_key,
             pools,
             at_risk: tokio::sync::Mutex::default(),

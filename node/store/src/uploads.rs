@@ -1,13 +1,15 @@
 use bytes::Bytes;
 use mucura_metadata as metadata;
 use mucura_metadata::{
-    Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, PartPage,
-    PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord, WriteCondition, Written,
+    Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, Encryption,
+    PartPage, PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord, WriteCondition, Written,
 };
 use mucura_types::{BucketId, UserId, WriteId};
 use tokio::time::{Duration, Instant};
 
 use crate::body::{Body, BodySize};
+use crate::encrypted::SealWith;
+use crate::encryption::CustomerKey;
 use crate::error::StoreError;
 use crate::fresh::Fresh;
 use crate::objects::Stored;
@@ -21,7 +23,7 @@ pub const PART_BYTES_MIN: u64 = 5 << 20;
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What an upload of a part asks for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PutPartRequest {
     /// Where.
     pub bucket: BucketId,
@@ -35,6 +37,10 @@ pub struct PutPartRequest {
     pub number: u16,
     /// Bytes of the body.
     pub size: BodySize,
+    /// How the upload is encrypted.
+    pub encryption: Option<Encryption>,
+    /// The key that the request brings, if it is a customer's.
+    pub customer_key: Option<CustomerKey>,
 }
 
 /// A part just stored.
@@ -75,11 +81,15 @@ impl Store {
         bucket: BucketId,
         key: &str,
         owner: UserId,
-        attributes: Attributes,
+        mut attributes: Attributes,
         checksum: Option<(ChecksumAlgorithm, bool)>,
+        seal: Option<SealWith>,
         deadline: Instant,
     ) -> Result<WriteId, StoreError> {
         let inner = self.inner();
+        if let Some(with) = seal {
+            attributes.encryption = Some(inner.new_data_key(&with, bucket, key)?.1);
+        }
         let upload = inner.gateway.session(deadline).await?.next_write();
         let key = Bytes::from(key.to_owned());
         let create = CreateUpload { bucket, key, upload, owner, attributes, checksum };
@@ -99,9 +109,14 @@ impl Store {
     ) -> Result<PartInfo, StoreError> {
         let inner = self.inner();
         let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
-        let stored = inner.write_body(body, request.size, label, deadline).await?;
-        let checksum = body.check(&stored.digests)?;
-        let (md5, size) = (stored.digests.entity_tag()?, stored.size);
+        let unwrap = |encryption| {
+            inner.data_key(encryption, request.bucket, &request.key, request.customer_key.as_ref())
+        };
+        let data_key = request.encryption.as_ref().map(unwrap).transpose()?;
+        let (stored, seal, digests) =
+            inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
+        let checksum = body.check(&digests)?;
+        let (md5, size) = (digests.entity_tag()?, stored.size);
         let command = |body: Written| {
             Command::PutPart(PutPart {
                 bucket: request.bucket,
@@ -112,7 +127,7 @@ impl Store {
                 md5,
                 checksum: checksum.clone(),
                 body,
-                seal: None,
+                seal,
             })
         };
         inner.commit(stored, command).await?;

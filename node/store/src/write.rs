@@ -44,6 +44,7 @@ pub(crate) struct Label {
 /// [`WrittenShards::hold`], its shards are removed.
 pub(crate) struct StoredBody {
     pub(crate) written: Written,
+    /// Bytes of it, as it came.
     pub(crate) size: u64,
     pub(crate) digests: Digests,
     pub(crate) shards: WrittenShards,
@@ -78,8 +79,7 @@ impl Inner {
         deadline: Instant,
     ) -> Result<StoredBody, StoreError> {
         let plan = body.plan();
-        let (BodySize::Exact(most) | BodySize::AtMost(most)) = size;
-        let mut source = Source::new(body, most);
+        let mut source = Source::new(body, size.most());
         if let Some(memory) = read_small(&mut source, size).await? {
             let mut hashing = Hashing::new(plan);
             hashing.update(&memory);

@@ -11,7 +11,7 @@ use crate::execute::Stamps;
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query::{self, UploadQuery};
-use crate::record::{Acl, BucketDocument, BucketRecord, ObjectLock, Ownership, Versioning};
+use crate::record::{Acl, BucketDocument, BucketRecord, Grantee, ObjectLock, Ownership, Versioning};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The most uploads under way that a deletion of their bucket aborts.
@@ -106,7 +106,7 @@ pub(super) fn change(id: BucketId, change: &BucketChange, rows: &Overlay<'_>) ->
             bucket.acl.clone_from(acl);
         }
         BucketChange::Ownership(ownership) => {
-            if *ownership == Some(Ownership::BucketOwnerEnforced) && bucket.acl.is_some() {
+            if *ownership == Some(Ownership::BucketOwnerEnforced) && grants_to_others(&bucket) {
                 return Ok(Err(Rejection::AclNotPrivate));
             }
             bucket.ownership = *ownership;
@@ -126,6 +126,11 @@ fn check_acl(acl: Option<&Acl>, ownership: Option<Ownership>) -> Result<(), Reje
         Some(_) if ownership == Some(Ownership::BucketOwnerEnforced) => Err(Rejection::AclsDisabled),
         _ => Ok(()),
     }
+}
+
+fn grants_to_others(bucket: &BucketRecord) -> bool {
+    let owner = Grantee::User(bucket.owner);
+    bucket.acl.iter().flat_map(|acl| &acl.grants).any(|grant| grant.grantee != owner)
 }
 
 fn set_document(

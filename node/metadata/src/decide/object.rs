@@ -14,15 +14,17 @@ use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The longest key (S3, object keys), bytes.
 const KEY_BYTES_MAX: usize = 1024;
-/// The most bytes of headers and user metadata: what HTTP lets through, and
-/// some more.
-const HEADER_BYTES_MAX: usize = 10 << 10;
+/// The most bytes of headers and user metadata together (S3, object metadata).
+const HEADER_BYTES_MAX: usize = 8 << 10;
 /// The most bytes of tags: ten of the longest that S3 allows.
 const TAG_BYTES_MAX: usize = 12 << 10;
 /// The most grants of an access control list (S3, access control list overview).
 pub(super) const GRANTS_MAX: usize = 100;
 /// The most bytes of a wrapped key and of the name of another's key.
 const KEY_TEXT_MAX: usize = 2 << 10;
+/// What the lengths of a name and a value take in a row, at most, bytes: so
+/// many empty ones are not nothing.
+const PAIR_BYTES: usize = 4;
 /// Bytes that sealing adds to an inline body, at most: those of the site key
 /// and of an object's own.
 const SEAL_BYTES_MAX: usize = 96;
@@ -30,7 +32,9 @@ const SEAL_BYTES_MAX: usize = 96;
 /// Bounds what a client may say of an object besides its bytes, so that a row
 /// stays under 32 KiB.
 pub(super) fn check_said(key: &[u8], said: &Attributes) -> Result<(), Rejection> {
-    let len = |pairs: &[(String, String)]| pairs.iter().map(|(a, b)| a.len() + b.len()).sum::<usize>();
+    let len = |pairs: &[(String, String)]| {
+        pairs.iter().map(|(name, value)| name.len() + value.len() + PAIR_BYTES).sum::<usize>()
+    };
     let fits = !key.is_empty()
         && key.len() <= KEY_BYTES_MAX
         && len(&said.headers) + len(&said.user) <= HEADER_BYTES_MAX

@@ -32,18 +32,6 @@ pub(crate) fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(10)
 }
 
-/// Deletes the object of a key.
-pub(crate) fn deletion(bucket: BucketId, key: &str) -> DeleteObject {
-    DeleteObject {
-        bucket,
-        key: Bytes::copy_from_slice(key.as_bytes()),
-        version: None,
-        by: OWNER,
-        bypass: false,
-        condition: Default::default(),
-    }
-}
-
 /// Bytes that tell which they are.
 pub(crate) fn bytes(seed: u64, len: usize) -> Vec<u8> {
     let mut out = vec![0; len];
@@ -380,7 +368,15 @@ impl Site {
     ) -> Result<Stored, StoreError> {
         let size = body.size;
         let attributes = Default::default();
-        let request = PutObjectRequest { bucket, key: key.into(), owner: OWNER, size, attributes, condition };
+        let request = PutObjectRequest {
+            bucket,
+            key: key.into(),
+            owner: OWNER,
+            size,
+            attributes,
+            condition,
+            seal: None,
+        };
         self.store(node).put_object(request, body, deadline()).await
     }
 
@@ -393,7 +389,7 @@ impl Site {
     ) -> Result<(ObjectInfo, Vec<u8>), StoreError> {
         let fresh = self.store(node).fresh(deadline()).await?;
         let info = fresh.object(bucket, key, None).await?.expect("the object is there");
-        let mut stream = fresh.open(&info, range).await?;
+        let mut stream = fresh.reader(bucket, key, &info, None)?.open(range).await?;
         let mut read = Vec::new();
         while let Some(piece) = stream.next().await {
             read.extend_from_slice(&piece?);
@@ -504,4 +500,10 @@ pub(crate) fn sibling(shard: &Path) -> PathBuf {
         .map(|counter| ChunkId { write: WriteId { counter, ..chunk.write }, ..chunk })
         .find(|other| leaf(other) == leaf(&chunk));
     shard.with_file_name(format!("{}.{position}", other.unwrap()))
+}
+
+/// Deletes an object of a bucket that keeps no versions.
+pub fn deletion(bucket: BucketId, key: &str) -> DeleteObject {
+    let key = key.to_owned().into();
+    DeleteObject { bucket, key, version: None, by: OWNER, bypass: false, condition: Default::default() }
 }

@@ -187,7 +187,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
     let bucket = site.bucket("data").await;
     let store = site.store(0);
     let upload = store
-        .create_upload(bucket, "big", harness::OWNER, Default::default(), None, harness::deadline())
+        .create_upload(bucket, "big", harness::OWNER, Default::default(), None, None, harness::deadline())
         .await
         .unwrap();
     let bodies = [bytes(1, 5 * MIB), bytes(2, 5 * MIB + 3), bytes(3, 11)];
@@ -200,6 +200,8 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
             upload,
             number,
             size: BodySize::Exact(body.len() as u64),
+            encryption: None,
+            customer_key: None,
         };
         let mut body = MemoryBody::whole(body);
         let part =
@@ -286,7 +288,8 @@ async fn what_cannot_be_repaired_is_told_at_once_and_keeps_nothing_else_from_rep
     // Not an answer that breaks off: an error in place of one.
     let fresh = site.fresh(0).await;
     let info = fresh.object(bucket, "lost0", None).await.unwrap().unwrap();
-    let error = fresh.open(&info, 0..u64::MAX).await.err().expect("nothing can be read");
+    let reader = fresh.reader(bucket, "lost0", &info, None).unwrap();
+    let error = reader.open(0..u64::MAX).await.err().expect("nothing can be read");
     assert!(matches!(error, StoreError::NotEnoughShards { .. }), "{error}");
     site.scrub().await;
     wait_for("the other is rebuilt", Duration::from_secs(60), || async { hurt[0].exists() }).await;
@@ -305,7 +308,8 @@ async fn a_read_goes_on_while_its_shards_are_brought_home() {
     .await;
     let fresh = site.fresh(1).await;
     let info = fresh.object(bucket, "k", None).await.unwrap().unwrap();
-    let mut stream = fresh.open(&info, 0..u64::MAX).await.unwrap();
+    let reader = fresh.reader(bucket, "k", &info, None).unwrap();
+    let mut stream = reader.open(0..u64::MAX).await.unwrap();
     let mut read = stream.next().await.unwrap().unwrap().to_vec();
     site.restart(2).await;
     wait_for("no hand-off is left", Duration::from_secs(60), || async {

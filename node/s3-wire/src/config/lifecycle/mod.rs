@@ -20,10 +20,10 @@ pub use rule::{
     Expiration, LifecycleRule, NoncurrentExpiration, NoncurrentTransition, RuleStatus, Transition, When,
 };
 
-use crate::config::field::invalid_request;
+use crate::config::field::{document, invalid_request};
 use crate::error::{ErrorCode, S3Error};
 use crate::xml::XmlWriter;
-use crate::xml::reader::{malformed, parse};
+use crate::xml::reader::malformed;
 
 const ROOT: &str = "LifecycleConfiguration";
 const MAX_RULES: usize = 1_000;
@@ -37,13 +37,13 @@ pub struct LifecycleConfiguration {
 
 impl LifecycleConfiguration {
     /// The longest body: 1,000 rules with a long prefix or some tags each.
-    pub const MAX_LEN: usize = 4 << 20;
+    pub const MAX_LEN: usize = 2 << 20;
 
     /// Reads the body of a `PutBucketLifecycleConfiguration`.
     ///
     /// Storage classes are not looked at; see [`Self::check_storage_classes`].
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         if root.children.is_empty() || root.children.iter().any(|child| child.name != "Rule") {
             return Err(malformed());
         }
