@@ -227,6 +227,19 @@ def test_fields_are_to_the_object_what_headers_are(raw: RawS3, s3: Any, bucket: 
     assert anonymous.content == b"the file"
 
 
+@pytest.mark.parametrize("size", [0, 1000, 64 * 1024, 9 * MIB + 1])
+def test_a_file_is_encrypted_as_the_form_or_the_bucket_says(raw: RawS3, s3: Any, bucket: str, size: int) -> None:
+    file = b"0123456789abcdef" * (size // 16) + b"x" * (size % 16)
+    asked = {"x-amz-server-side-encryption": "AES256"}
+    for fields in (asked, {}):
+        answer = _post(raw, bucket, Form(signed(s3, bucket, "k", fields), file))
+        assert (answer.status, answer.headers.get("x-amz-server-side-encryption")) == (204, "AES256")
+        assert s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
+        assert _stored(s3, bucket, "k") == file
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
 def test_wrong_tags_are_refused(raw: RawS3, s3: Any, empty_afterwards: str) -> None:
     for tags in ["junk", "<Tagging/>", "<Tagging><TagSet><Tag><Key></Key><Value/></Tag></TagSet></Tagging>"]:
         answer = _post(raw, empty_afterwards, Form(signed(s3, empty_afterwards, "k", {"tagging": tags})))
@@ -277,7 +290,9 @@ def test_awkward_names(raw: RawS3, s3: Any, bucket: str, key: str, file_name: st
     assert _stored(s3, bucket, stored) == b"the file"
 
 
-@pytest.mark.parametrize("file", [b"", b"\r\n", b"\r\n--", b"\r\n------Boundary", b"--x--\r\n" * 1000, bytes(range(256)) * 300])
+@pytest.mark.parametrize(
+    "file", [b"", b"\r\n", b"\r\n--", b"\r\n------Boundary", b"--x--\r\n" * 1000, bytes(range(256)) * 300]
+)
 def test_any_bytes_are_a_file(raw: RawS3, s3: Any, bucket: str, file: bytes) -> None:
     form = Form(signed(s3, bucket, "k"), file, after=[("submit", "Upload")])
     assert _post(raw, bucket, form).status == 204
