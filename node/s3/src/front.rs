@@ -7,8 +7,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mucura_runtime::Runtime;
 use mucura_s3_wire::access::{Context, RequestFacts};
-use mucura_s3_wire::auth::Claim;
-use mucura_s3_wire::request::{Operation, OperationName, Route, route};
+use mucura_s3_wire::auth::{Claim, Verified};
+use mucura_s3_wire::request::{Operation, OperationName, Route, WebsiteHost, route};
 use mucura_s3_wire::sigv4::Expected;
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
@@ -30,7 +30,7 @@ use crate::request_id::RequestIds;
 use crate::tasks::Tasks;
 use crate::{
     bucket_settings, buckets, complete, copy, cors, delete, get_object, listing, object_attributes,
-    object_settings, put_object, uploads, versions,
+    object_settings, put_object, uploads, versions, website,
 };
 
 /// The most bytes of all header names and values (S3, REST request headers).
@@ -147,10 +147,18 @@ async fn take(State(s3): State<S3>, request: Request) -> Response {
 async fn serve(shared: Arc<Shared>, request: Request, id: String, mut account: Account) -> Response {
     let (parts, body) = request.into_parts();
     let mut payload = Payload::new(body, &parts.headers);
-    let mut always = HeaderMap::new();
-    let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account, &mut always)).await;
-    let mut answer = result.unwrap_or_else(|failure| refuse(&shared, &parts, failure, &id));
-    answer.headers.extend(always);
+    let config = &shared.config;
+    let site = WebsiteHost::of(&RequestHead::from(&parts), &config.domains, &config.website_domains);
+    let mut answer = match site {
+        Some(site) => Box::pin(website::answer(&shared, &parts, &site, &mut account, &id)).await,
+        None => {
+            let mut always = HeaderMap::new();
+            let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account, &mut always)).await;
+            let mut answer = result.unwrap_or_else(|failure| refuse(&shared, &parts, failure, &id));
+            answer.headers.extend(always);
+            answer
+        }
+    };
     shared.dress(&mut answer.headers, &id);
     answer.send(payload, account, &shared.tasks)
 }
@@ -187,7 +195,8 @@ async fn answer(
     }
     let routed = route(&head, &shared.config.domains);
     let mut fresh = shared.store.fresh(Instant::now() + shared.config.metadata_timeout).await?;
-    let signer = look_up(shared, &mut fresh, &head, claim, routed.as_ref().ok()).await?;
+    let signed = look_up(shared, &mut fresh, &head, claim, routed.as_ref().ok()).await?;
+    let (signer, verified) = signed.unzip();
     let route = routed?;
     account.operation(route.name.as_str());
     let span = tracing::Span::current();
@@ -211,6 +220,7 @@ async fn answer(
         fresh,
         user: signer.as_ref().map_or(ANONYMOUS_USER, |signer| signer.user),
         signer,
+        verified,
         expected_owner: request.expected_bucket_owner,
         url: url(&head, over),
         conditions: Conditions { head, facts, context: OnceLock::new(), nothing: Context::default() },
@@ -228,7 +238,7 @@ async fn look_up(
     head: &RequestHead<'_>,
     claim: Option<Claim>,
     route: Option<&Route>,
-) -> Result<Option<Signer>, Failure> {
+) -> Result<Option<(Signer, Verified)>, Failure> {
     let reads = matches!(*head.method, Method::GET | Method::HEAD);
     let access_key = claim.as_ref().map(|claim| claim.access_key().to_owned());
     let names = Names {
@@ -243,13 +253,8 @@ async fn look_up(
         .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key))?;
     let form = claim.form();
     let verified = claim.verify(&principal.secret, shared.runtime.clock.now_ms())?;
-    Ok(Some(Signer {
-        user: principal.user,
-        id: principal.user.to_string(),
-        name: principal.name,
-        form,
-        verified,
-    }))
+    let (user, name) = (principal.user, principal.name);
+    Ok(Some((Signer { user, id: user.to_string(), name, form }, verified)))
 }
 
 async fn perform(call: &Call<'_>, operation: Operation, payload: &mut Payload) -> Result<Answer, Failure> {
@@ -285,7 +290,7 @@ async fn perform(call: &Call<'_>, operation: Operation, payload: &mut Payload) -
     }
 }
 
-fn check_size(head: &RequestHead<'_>) -> Result<(), S3Error> {
+pub(crate) fn check_size(head: &RequestHead<'_>) -> Result<(), S3Error> {
     let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let query = head.uri.query().map_or(0, str::len);
     if headers > HEADERS_BYTES_MAX || query > QUERY_BYTES_MAX {
@@ -294,7 +299,7 @@ fn check_size(head: &RequestHead<'_>) -> Result<(), S3Error> {
     Ok(())
 }
 
-fn url(head: &RequestHead<'_>, over: Option<&Connection>) -> String {
+pub(crate) fn url(head: &RequestHead<'_>, over: Option<&Connection>) -> String {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     let scheme = over.map_or("http", Connection::scheme);
     format!("{scheme}://{host}{}", head.uri.path())

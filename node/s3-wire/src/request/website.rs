@@ -83,9 +83,13 @@ mod tests {
         ] {
             assert_eq!(visit(host, path), Some(Ok((bucket.into(), key.into()))), "{host}");
         }
-        for host in
-            ["photos.s3.example", "s3.example", "photos.deep.web.s3.example", "127.0.0.1:9000", "xpages.example"]
-        {
+        for host in [
+            "photos.s3.example",
+            "s3.example",
+            "photos.deep.web.s3.example",
+            "127.0.0.1:9000",
+            "xpages.example",
+        ] {
             assert_eq!(visit(host, "/"), None, "{host}");
         }
     }
