@@ -83,6 +83,10 @@ impl S3 {
         Router::new().fallback(take).with_state(self.clone())
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
     /// Waits until the requests that change something are over; those that
     /// are not at the deadline are given up. The listener must take no more.
     pub async fn shutdown(&self, deadline: Instant) {

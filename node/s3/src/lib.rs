@@ -42,6 +42,7 @@ mod delete;
 mod document;
 mod encryption;
 mod errors;
+mod explain;
 mod front;
 mod get_object;
 mod listing;
@@ -64,5 +65,6 @@ mod website_error;
 
 pub use config::S3Config;
 pub use connection::Connection;
+pub use explain::{AccessAnswer, AccessQuestion, ExplainError, ObjectPart};
 pub use front::S3;
 pub use operations::operation_names;

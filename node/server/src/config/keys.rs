@@ -23,7 +23,7 @@ const fn key(section: &'static str, name: &'static str, default: &'static str, a
 }
 
 /// Every key there is, in the order of the example.
-pub const KEYS: [Key; 22] = [
+pub const KEYS: [Key; 23] = [
     key(
         "node",
         "dir",
@@ -72,6 +72,13 @@ pub const KEYS: [Key; 22] = [
         "domains",
         "[]",
         "Domains under which BUCKET.DOMAIN is a bucket (virtual-hosted style). Path style works always.",
+    ),
+    key(
+        "s3",
+        "website_domains",
+        "[]",
+        "Domains under which BUCKET.DOMAIN is the web site of a bucket: for browsers, read only, unsigned. None may \
+         be one of `domains`; if one lies within another, the longer one counts.",
     ),
     key("admin", "listen", r#""127.0.0.1:9400""#, "TCP address of the admin API, health and metrics."),
     key(
