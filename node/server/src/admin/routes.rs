@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::admin::answer::{AdminError, json_answer};
 use crate::admin::authority::authorise;
-use crate::admin::{drives, people, site_status};
+use crate::admin::{drives, people, policy, site_status};
 use crate::join;
 use crate::serve::{Node, Shown};
 
@@ -64,6 +64,7 @@ async fn route(node: &Node, method: &Method, path: &[&str], body: &[u8], deadlin
         (&Method::GET, ["drives"]) => drives::list(node).await,
         (&Method::POST, ["drives"]) => drives::add(node, parse(body)?).await,
         (&Method::PUT, ["drives", drive]) => drives::replace(node, drive, parse(body)?).await,
+        (&Method::POST, ["policy", "explain"]) => policy::explain(node, parse(body)?, deadline).await,
         (&Method::POST, ["join-tokens"]) => join_token(node, &parse(body)?).await,
         (&Method::POST, ["leader"]) => transfer_leader(node, &parse(body)?).await,
         (&Method::POST, ["scrub"]) => {

@@ -23,7 +23,7 @@ const fn key(section: &'static str, name: &'static str, default: &'static str, a
 }
 
 /// Every key there is, in the order of the example.
-pub const KEYS: [Key; 27] = [
+pub const KEYS: [Key; 28] = [
     key(
         "node",
         "dir",
@@ -80,6 +80,13 @@ pub const KEYS: [Key; 27] = [
         "Storage classes that there are besides STANDARD; the same on all nodes of a site. For now a class is a \
          label: it is kept and shown with a version, set by uploads and changed by lifecycle rules, and all of them \
          are stored alike.",
+    ),
+    key(
+        "s3",
+        "website_domains",
+        "[]",
+        "Domains under which BUCKET.DOMAIN is the web site of a bucket: for browsers, read only, unsigned. None may \
+         be one of `domains`; if one lies within another, the longer one counts.",
     ),
     key("admin", "listen", r#""127.0.0.1:9400""#, "TCP address of the admin API, health and metrics."),
     key(

@@ -59,6 +59,7 @@ section!(S3Settings {
     region: String = "us-east-1".to_owned(),
     domains: Vec<String> = Vec::new(),
     storage_classes: Vec<String> = Vec::new(),
+    website_domains: Vec<String> = Vec::new(),
 });
 section!(AdminSettings { listen: String = "127.0.0.1:9400".to_owned(), url: String = String::new() });
 section!(StorageSettings {
@@ -202,10 +203,21 @@ impl Settings {
         if self.s3.region.is_empty() || self.s3.region.len() > 64 || !self.s3.region.bytes().all(plain) {
             faults.push(("s3.region", "a region has 1 to 64 letters, digits and hyphens".to_owned()));
         }
-        for domain in &self.s3.domains {
-            if domain.is_empty() || !domain.bytes().all(|b| plain(b) || b == b'.') || domain.starts_with('.')
-            {
-                faults.push(("s3.domains", format!("{domain:?} is not a domain")));
+        for (key, domains) in
+            [("s3.domains", &self.s3.domains), ("s3.website_domains", &self.s3.website_domains)]
+        {
+            for domain in domains {
+                if domain.is_empty()
+                    || !domain.bytes().all(|b| plain(b) || b == b'.')
+                    || domain.starts_with('.')
+                {
+                    faults.push((key, format!("{domain:?} is not a domain")));
+                }
+            }
+        }
+        for site in &self.s3.website_domains {
+            if self.s3.domains.iter().any(|domain| domain.eq_ignore_ascii_case(site)) {
+                faults.push(("s3.website_domains", format!("{site:?} is one of s3.domains too")));
             }
         }
         for class in &self.s3.storage_classes {
@@ -350,6 +362,18 @@ mod tests {
         assert_eq!(settings.s3.listen, "127.0.0.1:1");
         assert_eq!(settings.storage.drives, [Path::new("/a"), Path::new("/b")]);
         assert_eq!(settings.metadata.cache_mib, 32);
+    }
+
+    #[test]
+    fn a_domain_is_one_of_buckets_or_of_web_sites() {
+        let domains = |sites| {
+            read(&format!("[s3]\ndomains = [\"s3.example\"]\nwebsite_domains = [\"{sites}\"]\n"), &[])
+        };
+        assert_eq!(domains("web.s3.example").unwrap().s3.website_domains, ["web.s3.example"]);
+        for (sites, told) in [("S3.example", "is one of s3.domains"), (".example", "is not a domain")] {
+            let error = domains(sites).unwrap_err().to_string();
+            assert!(error.contains(&format!("line 3: s3.website_domains: \"{sites}\" {told}")), "{error}");
+        }
     }
 
     #[test]

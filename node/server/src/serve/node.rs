@@ -54,6 +54,7 @@ pub(crate) struct Node {
     pub(crate) region: String,
     pub(crate) consensus: Consensus,
     pub(crate) store: Store,
+    pub(crate) s3: S3,
     pub(crate) metrics: Arc<Metrics>,
     /// What was at risk when it was last counted.
     at_risk: RwLock<Option<u64>>,
@@ -251,8 +252,11 @@ impl Started {
         mesh.serve(Arc::new(Dispatch { consensus: consensus.clone(), store: store.clone() }));
         let metrics = Arc::new(Metrics::new(&operation_names())?);
         let host_id = format!("node-{}", membership.node);
-        let mut s3_config = S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id);
-        s3_config.storage_classes.clone_from(&settings.s3.storage_classes);
+        let s3_config = S3Config {
+            website_domains: settings.s3.website_domains.clone(),
+            storage_classes: settings.s3.storage_classes.clone(),
+            ..S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id)
+        };
         let s3 = S3::new(s3_config, store.clone(), runtime.clone(), metrics.clone())
             .context("start the S3 front end")?;
         let node = Arc::new(Node {
@@ -266,6 +270,7 @@ impl Started {
             region: settings.s3.region.clone(),
             consensus,
             store,
+            s3: s3.clone(),
             metrics,
             at_risk: RwLock::default(),
             ending: AtomicBool::new(false),
