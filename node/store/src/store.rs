@@ -82,7 +82,7 @@ pub(crate) struct Inner {
     pub(crate) garbage_found: Notify,
     /// Rung when all shards are to be verified now.
     pub(crate) scrub_now: Notify,
-    background: Background,
+    pub(crate) background: Background,
 }
 
 impl Store {
