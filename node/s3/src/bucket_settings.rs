@@ -29,7 +29,7 @@ use crate::call::Call;
 use crate::document::read_bytes;
 use crate::errors::Failure;
 use crate::payload::Payload;
-use crate::settings;
+use crate::{notification, settings};
 
 /// The one storage class.
 const STANDARD: &str = "STANDARD";
@@ -196,6 +196,7 @@ pub(crate) async fn put(
             let text = new_policy(&bucket, &body)?;
             BucketChange::Document { document: BucketDocument::Policy, text: Some(text) }
         }
+        BucketSetting::Notification => notification::asked(call, &body).await?,
         setting => {
             let record = bucket.record.clone();
             call.shared.compute(move || changed(setting, &record, &body)).await??
@@ -246,9 +247,6 @@ fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result
             document(BucketDocument::Lifecycle, lifecycle.to_xml())
         }
         BucketSetting::Logging => document(BucketDocument::Logging, BucketLogging::parse(body)?.to_xml()),
-        BucketSetting::Notification => {
-            document(BucketDocument::Notification, NotificationConfiguration::parse(body)?.to_xml())
-        }
         BucketSetting::Tagging => {
             document(BucketDocument::Tagging, TagSet::parse(body, Tagged::Bucket)?.to_xml())
         }
@@ -261,6 +259,7 @@ fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result
             BucketChange::PublicAccess(bucket.public_access)
         }
         BucketSetting::Acl
+        | BucketSetting::Notification
         | BucketSetting::Policy
         | BucketSetting::Location
         | BucketSetting::PolicyStatus => {

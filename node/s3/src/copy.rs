@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName};
-use mucura_metadata::ChecksumAlgorithm;
+use mucura_metadata::{Act, ChecksumAlgorithm};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::range::ByteSpan;
 use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy};
@@ -51,6 +51,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         size: check_len(span)?,
         attributes,
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Copy),
     };
     let mut body = open(call, &source.object, span, algorithm).await?;
     let stored = match call.store_object(put, &mut body).await {

@@ -143,7 +143,7 @@ async fn serve(shared: Arc<Shared>, request: Request, id: String, mut account: A
     let (parts, body) = request.into_parts();
     let mut payload = Payload::new(body, &parts.headers);
     let mut always = HeaderMap::new();
-    let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account, &mut always)).await;
+    let result = Box::pin(answer(&shared, &parts, &mut payload, &id, &mut account, &mut always)).await;
     let mut answer = result.unwrap_or_else(|failure| refuse(&shared, &parts, failure, &id));
     answer.headers.extend(always);
     shared.dress(&mut answer.headers, &id);
@@ -166,6 +166,7 @@ async fn answer(
     shared: &Shared,
     parts: &Parts,
     payload: &mut Payload,
+    id: &str,
     account: &mut Account,
     always: &mut HeaderMap,
 ) -> Result<Answer, Failure> {
@@ -203,6 +204,7 @@ async fn answer(
         user: signer.as_ref().map_or(ANONYMOUS_USER, |signer| signer.user),
         signer,
         expected_owner: request.expected_bucket_owner,
+        request_id: id,
         url: url(&head, over),
         conditions: Conditions { head, facts, context: OnceLock::new(), nothing: Context::default() },
     };

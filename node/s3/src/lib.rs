@@ -42,6 +42,7 @@ mod front;
 mod get_object;
 mod listing;
 mod new_object;
+mod notification;
 mod object_attributes;
 mod object_settings;
 mod operations;

@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName, header};
-use mucura_metadata::Checksum;
+use mucura_metadata::{Act, Checksum};
 use mucura_s3_wire::conditions::WriteCondition;
 use mucura_s3_wire::request::PutObject;
 use mucura_store::PutObjectRequest;
@@ -30,6 +30,7 @@ pub(crate) async fn put(
         size: request.body.len,
         attributes: new.attributes,
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Put),
     };
     let mut body = call.upload(request.body, payload)?;
     let stored = match call.store_object(put, &mut body).await {
