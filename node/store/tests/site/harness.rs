@@ -14,7 +14,7 @@ use mucura_consensus::{Consensus, ConsensusConfig, Transport, TransportError};
 use mucura_mesh::{
     BulkRecv, BulkSend, Limits, Mesh, MeshConfig, PeerInfo, Refusal, Service, SocketFactory, identity,
 };
-use mucura_metadata::{Checksum, Command, Envelope, NodeRecord, SiteSeed, WriteCondition};
+use mucura_metadata::{Checksum, Command, Envelope, NewBucket, NodeRecord, SiteSeed, WriteCondition};
 use mucura_runtime::Runtime;
 use mucura_store::{
     Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PART_BYTES_MIN, PutObjectRequest, SiteKey, Store,
@@ -318,7 +318,7 @@ impl Site {
     }
 
     pub(crate) async fn bucket(&self, name: &str) -> BucketId {
-        self.store(0).create_bucket(name, OWNER, deadline()).await.unwrap()
+        self.store(0).create_bucket(name, OWNER, NewBucket::default(), deadline()).await.unwrap()
     }
 
     pub(crate) async fn put(
@@ -362,7 +362,15 @@ impl Site {
     ) -> Result<Stored, StoreError> {
         let size = body.declared as u64;
         let attributes = Default::default();
-        let request = PutObjectRequest { bucket, key: key.into(), owner: OWNER, size, attributes, condition };
+        let request = PutObjectRequest {
+            bucket,
+            key: key.into(),
+            owner: OWNER,
+            size,
+            attributes,
+            condition,
+            origin: None,
+        };
         self.store(node).put_object(request, body, deadline()).await
     }
 
@@ -374,7 +382,7 @@ impl Site {
         range: Range<u64>,
     ) -> Result<(ObjectInfo, Vec<u8>), StoreError> {
         let fresh = self.store(node).fresh(deadline()).await?;
-        let info = fresh.object(bucket, key).await?.expect("the object is there");
+        let info = fresh.object(bucket, key, None).await?.expect("the object is there");
         let mut stream = fresh.open(&info, range).await?;
         let mut read = Vec::new();
         while let Some(piece) = stream.next().await {
