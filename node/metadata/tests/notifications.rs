@@ -516,7 +516,12 @@ proptest! {
             rows.one(command).ok();
             for (at, queue) in model.iter_mut().enumerate() {
                 let fits = |event: &ObjectEvent| {
-                    rules.iter().any(|rule| rule.target == target(at) && rule.matches(*event, key.as_bytes()))
+                    rules.iter().any(|rule| {
+                        rule.target == target(at)
+                            && rule.events.contains(event)
+                            && key.as_bytes().starts_with(&rule.prefix)
+                            && key.as_bytes().ends_with(&rule.suffix)
+                    })
                 };
                 queue.extend(event.filter(fits).map(|event| Some((event, key.clone()))));
             }
