@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +57,8 @@ def _put_away(folder: Path, name: str, failed: bool) -> None:
 @pytest.fixture
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     """An empty folder of this test's own."""
-    name = request.node.name.replace("/", "-")
+    # No brackets: some clients take them for a pattern.
+    name = re.sub(r"[^\w-]+", "-", request.node.name)
     made = _work_folder(name)
     yield made
     _put_away(made, name, request.node.stash.get(FAILED, False))
@@ -90,6 +92,19 @@ def shared_demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
     finally:
         demo.kill_all()
         _put_away(root, "shared", request.session.stash.get(FAILED, False))
+
+
+@pytest.fixture(scope="module")
+def demo_of_module(request: pytest.FixtureRequest) -> Iterator[Demo]:
+    """One demo for the tests of a file, which may harm it."""
+    name = request.module.__name__.rsplit(".", 1)[-1]
+    root = _work_folder(name)
+    demo = Demo(root)
+    try:
+        yield demo.start()
+    finally:
+        demo.kill_all()
+        _put_away(root, name, request.session.stash.get(FAILED, False))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ suite at a site that runs elsewhere; tests that need more than S3 are skipped th
 
 import itertools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from harness.clients import boto3_client
 from harness.demo import Demo
 from harness.raw import RawS3
 from harness.site import Keys, Site
+from harness.waiting import wait_for
 
 _ELSEWHERE = os.environ.get("MUCURA_TEST_ENDPOINTS")
+_DEAD = 2
 _numbers = itertools.count()
 
 
@@ -32,6 +35,20 @@ def demo(request: pytest.FixtureRequest) -> Demo:
         pytest.skip("needs a demo")
     shared: Demo = request.getfixturevalue("shared_demo")
     return shared
+
+
+@pytest.fixture(scope="module")
+def crippled(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The first node of a site whose third one is dead, once it takes writes again."""
+    if _ELSEWHERE:
+        pytest.skip("needs a demo")
+    demo: Demo = request.getfixturevalue("demo_of_module")
+    whole = demo.site()
+    demo.kill(_DEAD)
+    site = Site(whole.endpoints[:1], whole.keys, whole.region)
+    wait_for(lambda: boto3_client(site).create_bucket(Bucket="first"), 60, "the site takes writes again")
+    yield site
+    assert _DEAD not in demo.running(), "the dead node came back"
 
 
 @pytest.fixture(scope="session")

@@ -325,6 +325,15 @@ pub enum VersionChange {
     },
     /// Whether it is kept until further notice.
     LegalHold(bool),
+    /// Its storage class; none: the standard one.
+    StorageClass {
+        /// The place that the version must have: another may have got its id.
+        at: Order,
+        /// The class that it must have.
+        from: Option<String>,
+        /// The new one.
+        to: Option<String>,
+    },
 }
 
 /// What a new site begins with.
@@ -398,6 +407,9 @@ pub struct DeleteCondition {
     pub current: Option<Order>,
     /// There must be no other version of the key.
     pub alone: bool,
+    /// The version must have this place, and there must be a newer one of the
+    /// key.
+    pub noncurrent: Option<Order>,
 }
 
 /// A new version.
@@ -435,6 +447,8 @@ pub struct CreateUpload {
     /// Its id.
     pub upload: WriteId,
     /// Who begins it.
+    pub initiator: UserId,
+    /// Whose the object will be.
     pub owner: UserId,
     /// What the object will carry.
     pub attributes: Attributes,

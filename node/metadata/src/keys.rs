@@ -25,7 +25,7 @@ const BUCKET: u8 = 0x30;
 const BUCKET_OF_USER: u8 = 0x31;
 const BUCKET_ID: u8 = 0x32;
 const BUCKET_DOCUMENT: u8 = 0x33;
-const NOTIFICATION_RULES: u8 = 0x34;
+const NOTIFICATION_RULE: u8 = 0x34;
 const VERSION: u8 = 0x40;
 const UPLOAD: u8 = 0x41;
 const PART: u8 = 0x42;
@@ -96,8 +96,15 @@ pub(crate) fn bucket_id(id: BucketId) -> Vec<u8> {
     key(BUCKET_ID, &[&id.0.to_be_bytes()])
 }
 
+/// What the rows of all pages of a document begin with.
 pub(crate) fn bucket_document(id: BucketId, document: BucketDocument) -> Vec<u8> {
     key(BUCKET_DOCUMENT, &[&id.0.to_be_bytes(), &[document as u8]])
+}
+
+pub(crate) fn bucket_document_page(id: BucketId, document: BucketDocument, page: u8) -> Vec<u8> {
+    let mut bytes = bucket_document(id, document);
+    bytes.push(page);
+    bytes
 }
 
 pub(crate) fn bucket_of_user(user: UserId, name: &str) -> Vec<u8> {
@@ -220,8 +227,12 @@ pub(crate) fn parse_garbage(row: &[u8]) -> Option<(HybridTime, WriteId)> {
     Some((HybridTime(time), WriteId::from_bytes(row.get(10..)?.try_into().ok()?)))
 }
 
+pub(crate) fn notification_rule(bucket: BucketId, place: u8) -> Vec<u8> {
+    key(NOTIFICATION_RULE, &[&bucket.0.to_be_bytes(), &[place]])
+}
+
 pub(crate) fn notification_rules(bucket: BucketId) -> Vec<u8> {
-    key(NOTIFICATION_RULES, &[&bucket.0.to_be_bytes()])
+    key(NOTIFICATION_RULE, &[&bucket.0.to_be_bytes()])
 }
 
 pub(crate) fn queue(target: &EventTarget) -> Vec<u8> {

@@ -39,8 +39,8 @@ pub use query::{
     buckets_from, buckets_of, chunk, chunks_at_risk, chunks_from, chunks_of_write, completed_upload,
     current_version, drives, events, garbage, garbage_of_write, keys_of_user, list_objects, list_parts,
     list_uploads, list_versions, newest_version, node, nodes, notification_rules, part, parts_of_upload,
-    progress, queue, queues, session, sessions, site, table, tables, upload, user, user_by_key, user_by_name,
-    users, version, versions_from, webhook, webhooks,
+    parts_within, progress, queue, queues, session, sessions, site, table, tables, upload, user, user_by_key,
+    user_by_name, users, version, versions_from, webhook, webhooks,
 };
 pub use record::{
     AccessKeyRecord, Acl, Act, Attributes, Body, BucketDocument, BucketRecord, Checksum, ChecksumAlgorithm,

@@ -27,7 +27,7 @@ pub use people::{keys_of_user, user, user_by_key, user_by_name, users};
 pub use topology::{drives, node, nodes, session, sessions, site, table, tables};
 pub use uploads::{
     ListedPart, ListedUpload, PartPage, UploadPage, UploadQuery, completed_upload, list_parts, list_uploads,
-    part, parts_of_upload, upload,
+    part, parts_of_upload, parts_within, upload,
 };
 pub use versions::{
     ListedVersion, VersionPage, VersionQuery, current_version, list_versions, newest_version, version,
@@ -97,7 +97,12 @@ pub(crate) fn bucket_by_id(view: &dyn View, id: BucketId) -> Found<Option<Bucket
 /// # Errors
 /// Rows cannot be read.
 pub fn bucket_document(view: &dyn View, id: BucketId, document: BucketDocument) -> Found<Option<Bytes>> {
-    Ok(view.get(&keys::bucket_document(id, document))?)
+    let mut text: Option<Vec<u8>> = None;
+    each(view, keys::all(&keys::bucket_document(id, document)), |_, page| {
+        text.get_or_insert_default().extend_from_slice(page);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(text.map(Bytes::from))
 }
 
 /// Up to `max` buckets behind the name `after`, in order of name.

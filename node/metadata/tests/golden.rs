@@ -3,18 +3,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use mucura_metadata::{
-    Attributes, Batch, Checksum, ChecksumAlgorithm, ChecksumKind, ChunkRecord, Command, CompleteUpload,
-    CreateUpload, CreateUser, DeleteCondition, ETag, Envelope, NewKey, NodeRecord, PutObject, PutPart,
-    ShardException, SiteSeed, View, ViewError, WriteCondition, Written, execute,
+    Acl, Attributes, Batch, BucketChange, BucketDocument, ChangeVersion, Checksum, ChecksumAlgorithm,
+    ChecksumKind, ChunkRecord, Command, CompleteUpload, CreateUpload, CreateUser, DefaultRetention,
+    DeleteCondition, DeleteObject, ETag, Encryption, EncryptionMethod, Envelope, Garbage, GarbageClass,
+    GarbageItem, Grant, Grantee, Lock, NewBucket, NewKey, NodeRecord, Ownership, Permission,
+    PublicAccessBlock, PutObject, PutPart, Reply, Retention, RetentionMode, RetentionPeriod, Seal,
+    ShardException, SiteSeed, VersionChange, VersionId, Versioning, View, ViewError, WriteCondition, Written,
+    encode, execute,
 };
 use mucura_types::{
-    BucketId, ChunkId, DriveId, DriveSeat, NodeId, Profile, SessionId, SiteId, StoreId, TableId, Timestamp,
-    UserId, WriteId, plan_table,
+    BucketId, ChunkId, DriveId, DriveSeat, HybridTime, NodeId, Order, Profile, SessionId, SiteId, StoreId,
+    TableId, Timestamp, UserId, WriteId, plan_table,
 };
 
 #[derive(Default)]
@@ -40,6 +44,9 @@ impl View for Rows {
     }
 }
 
+/// The wall clock before the first command; each takes a millisecond.
+const WALL: u64 = 1_800_000_000_000;
+
 fn text(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
@@ -57,6 +64,7 @@ fn commands() -> Vec<Command> {
     let attributes = Attributes {
         headers: vec![("content-type".into(), "text/plain".into())],
         user: vec![("colour".into(), "red".into())],
+        ..Attributes::default()
     };
     let checksum = Some(Checksum {
         algorithm: ChecksumAlgorithm::Crc64Nvme,
@@ -92,6 +100,7 @@ fn commands() -> Vec<Command> {
             md5: [9; 16],
             checksum: checksum.clone(),
             body: Written::Chunks { write, chunks: vec![chunk.clone()], epoch: 4 },
+            seal: None,
         })
     };
     let put = |key: Bytes, body| {
@@ -104,6 +113,7 @@ fn commands() -> Vec<Command> {
             checksum: checksum.clone(),
             attributes: attributes.clone(),
             body,
+            seal: None,
             condition: WriteCondition { if_match: None, if_none_match: Some(vec![]) },
         })
     };
@@ -112,6 +122,7 @@ fn commands() -> Vec<Command> {
             bucket,
             key,
             upload,
+            initiator: UserId(77),
             owner: UserId(1000),
             attributes: attributes.clone(),
             checksum: Some((ChecksumAlgorithm::Sha256, true)),
@@ -147,7 +158,7 @@ fn commands() -> Vec<Command> {
         Command::SetKeyEnabled { access_key: "AKADA2".into(), enabled: false },
         Command::DeleteKey { access_key: "AKADA".into() },
         Command::DeleteUser { user: UserId(1001) },
-        Command::CreateBucket { name: "data".into(), owner: UserId(1000), limit: 10 },
+        create_bucket("data", NewBucket::default()),
         put(text("a/\0b"), Written::Inline(text("sealed body"))),
         put(text("c"), Written::Chunks { write: in_chunks, chunks: vec![chunk.clone()], epoch: 4 }),
         Command::ShardHome {
@@ -172,35 +183,234 @@ fn commands() -> Vec<Command> {
         }),
         create_upload(text("other"), other),
         Command::AbortUpload { bucket, key: text("other"), upload: other },
-        Command::DeleteObject {
+        Command::DeleteObject(DeleteObject {
             bucket,
             key: text("c"),
-            condition: DeleteCondition { if_match: Some(vec![]) },
-        },
+            version: None,
+            by: UserId(1000),
+            bypass: false,
+            condition: DeleteCondition { if_match: Some(vec![]), alone: true, ..DeleteCondition::default() },
+        }),
         Command::ReplaceDrive {
             drive: DriveId(1),
             replaces: StoreId([11; 16]),
             store: StoreId([21; 16]),
             path: "/new".into(),
         },
-        Command::CreateBucket { name: "empty".into(), owner: UserId(1000), limit: 10 },
+        create_bucket("empty", NewBucket::default()),
         Command::DeleteBucket { name: "empty".into(), id: BucketId(2) },
         Command::OpenSession { node: NodeId(2), nonce: [6; 16], takes_over: false },
         Command::EndSession { session: SessionId(2) },
     ]
 }
 
+fn create_bucket(name: &str, settings: NewBucket) -> Command {
+    Command::CreateBucket { name: name.into(), owner: UserId(1000), limit: 10, settings }
+}
+
+/// What format 2 added: all that can be said of buckets and versions.
+fn commands_of_versions() -> Vec<Command> {
+    let (plain, locked) = (BucketId(1), BucketId(3));
+    let acl = || {
+        let grant = |grantee, permission| Grant { grantee, permission };
+        let grants = vec![
+            grant(Grantee::User(UserId(1000)), Permission::FullControl),
+            grant(Grantee::AllUsers, Permission::Read),
+            grant(Grantee::AuthenticatedUsers, Permission::Write),
+            grant(Grantee::LogDelivery, Permission::ReadAcp),
+            grant(Grantee::User(UserId(7)), Permission::WriteAcp),
+        ];
+        Some(Acl { grants })
+    };
+    let retention = |mode, until| Some(Retention { mode, until: Timestamp(until) });
+    let governance = retention(RetentionMode::Governance, 1_900_000_000_000);
+    let block = PublicAccessBlock {
+        block_public_acls: true,
+        ignore_public_acls: false,
+        block_public_policy: true,
+        restrict_public_buckets: false,
+    };
+    let said = |method, lock| Attributes {
+        headers: vec![("content-type".into(), "text/plain".into())],
+        user: vec![("colour".into(), "red".into())],
+        tags: vec![("stage".into(), "raw".into()), ("run".into(), "7".into())],
+        acl: acl(),
+        lock,
+        encryption: Some(Encryption { method, wrapped_key: Bytes::from_static(&[8; 60]) }),
+        storage_class: Some("WARM".into()),
+    };
+    let put = |bucket, key, n: u8, attributes| {
+        Command::PutObject(PutObject {
+            bucket,
+            key: text(key),
+            owner: UserId(1000),
+            size: 2,
+            etag: ETag { md5: [n; 16], parts: None },
+            checksum: None,
+            attributes,
+            body: Written::Inline(text("sealed body")),
+            seal: Some(Seal { salt: [n; 16], stored: 11 }),
+            condition: WriteCondition { if_match: None, if_none_match: None },
+        })
+    };
+    let change = |bucket, change| Command::ChangeBucket { bucket, change };
+    let document = |document, text| {
+        change(plain, BucketChange::Document { document, text: Some(Bytes::from_static(text)) })
+    };
+    let delete = |bucket, key, version, bypass, current| {
+        let condition = DeleteCondition { current, ..DeleteCondition::default() };
+        let (key, by) = (text(key), UserId(1000));
+        Command::DeleteObject(DeleteObject { bucket, key, version, by, bypass, condition })
+    };
+    let say = |key, version, change| {
+        Command::ChangeVersion(ChangeVersion { bucket: locked, key: text(key), version, change })
+    };
+    let upload = WriteId { session: SessionId(1), counter: 30 };
+    let attributes = said(EncryptionMethod::SseC { key_md5: [6; 16] }, Lock::default());
+    let progress = |place| Command::NoteProgress { work: "lifecycle".into(), place };
+    // As the clock of the log gives them: see the test.
+    let at = |number: u64, sequence| {
+        let order = Order { time: HybridTime((WALL + number) << 16), site: SiteId(3), sequence };
+        VersionId::At(order)
+    };
+    let (first, second, marker) = (at(51, 9), at(52, 10), at(64, 13));
+    let VersionId::At(newest) = marker else { panic!() };
+    let VersionId::At(middle) = second else { panic!() };
+    let VersionId::At(old) = at(54, 11) else { panic!() };
+    let settings = NewBucket { acl: None, ownership: Some(Ownership::BucketOwnerPreferred), lock: true };
+    let open = NewBucket { acl: acl(), ownership: Some(Ownership::ObjectWriter), lock: false };
+    vec![
+        // 31: in a bucket that never kept versions, then does, then did.
+        put(plain, "v", 1, said(EncryptionMethod::SseS3, Lock::default())),
+        change(plain, BucketChange::Versioning(Versioning::Enabled)),
+        put(plain, "v", 2, said(EncryptionMethod::SseKms { key_id: "of theirs".into() }, Lock::default())),
+        delete(plain, "v", None, false, None),
+        change(plain, BucketChange::Versioning(Versioning::Suspended)),
+        delete(plain, "v", None, false, None),
+        put(plain, "a/\0b", 3, Attributes::default()),
+        change(plain, BucketChange::Acl(acl())),
+        change(plain, BucketChange::Ownership(Some(Ownership::ObjectWriter))),
+        change(plain, BucketChange::PublicAccess(Some(block))),
+        // 41: documents.
+        document(BucketDocument::Policy, b"{}"),
+        document(BucketDocument::Cors, b"<c/>"),
+        document(BucketDocument::Lifecycle, b"<l/>"),
+        document(BucketDocument::Website, b"<w/>"),
+        document(BucketDocument::Tagging, b"<t/>"),
+        document(BucketDocument::Encryption, b"<e/>"),
+        document(BucketDocument::Notification, b"<n/>"),
+        document(BucketDocument::Logging, b"<o/>"),
+        change(plain, BucketChange::Document { document: BucketDocument::Website, text: None }),
+        // 50: in a bucket that locks.
+        create_bucket("locked", settings),
+        put(locked, "k", 1, said(EncryptionMethod::SseS3, Lock { retention: governance, legal_hold: true })),
+        put(locked, "k", 2, said(EncryptionMethod::SseS3, Lock::default())),
+        change(
+            locked,
+            BucketChange::Lock(Some(DefaultRetention {
+                mode: RetentionMode::Governance,
+                period: RetentionPeriod::Days(3),
+            })),
+        ),
+        put(locked, "k", 3, Attributes::default()),
+        change(
+            locked,
+            BucketChange::Lock(Some(DefaultRetention {
+                mode: RetentionMode::Compliance,
+                period: RetentionPeriod::Years(1),
+            })),
+        ),
+        put(locked, "l", 4, Attributes::default()),
+        // 57: what is said of versions.
+        say("l", None, VersionChange::Tags(vec![("stage".into(), "done".into())])),
+        say("k", None, VersionChange::Acl(acl())),
+        say("k", Some(first), VersionChange::LegalHold(false)),
+        say(
+            "k",
+            Some(first),
+            VersionChange::Retention { retention: retention(RetentionMode::Compliance, 9), bypass: true },
+        ),
+        say("k", Some(second), VersionChange::LegalHold(true)),
+        say("k", None, VersionChange::Retention { retention: None, bypass: true }),
+        say("k", Some(second), VersionChange::Retention { retention: governance, bypass: false }),
+        // 64: deletions of all kinds.
+        delete(locked, "k", None, false, None),
+        delete(locked, "k", Some(first), false, Some(newest)),
+        delete(locked, "k", Some(marker), true, None),
+        delete(plain, "v", Some(VersionId::Null), false, None),
+        // 68: a sealed upload.
+        Command::CreateUpload(CreateUpload {
+            bucket: locked,
+            key: text("m"),
+            upload,
+            initiator: UserId(77),
+            owner: UserId(1000),
+            attributes,
+            checksum: None,
+        }),
+        Command::PutPart(PutPart {
+            bucket: locked,
+            key: text("m"),
+            upload,
+            number: 1,
+            size: 2,
+            md5: [9; 16],
+            checksum: None,
+            body: Written::Inline(text("sealed part")),
+            seal: Some(Seal { salt: [4; 16], stored: 11 }),
+        }),
+        Command::CompleteUpload(CompleteUpload {
+            bucket: locked,
+            key: text("m"),
+            upload,
+            parts: vec![(1, [9; 16])],
+            etag: ETag { md5: [4; 16], parts: Some(1) },
+            checksum: None,
+            condition: WriteCondition::default(),
+            part_bytes_min: 5,
+        }),
+        progress(text("k/1")),
+        progress(Bytes::new()),
+        progress(text("k/2")),
+        create_bucket("open", open),
+        // What lifecycle rules ask for.
+        say(
+            "k",
+            Some(second),
+            VersionChange::StorageClass { at: middle, from: Some("WARM".into()), to: Some("COLD".into()) },
+        ),
+        put(locked, "k", 5, Attributes::default()),
+        Command::DeleteObject(DeleteObject {
+            bucket: locked,
+            key: text("k"),
+            version: Some(VersionId::At(old)),
+            by: UserId(1000),
+            bypass: true,
+            condition: DeleteCondition { noncurrent: Some(old), ..DeleteCondition::default() },
+        }),
+        Command::ForgetGarbage {
+            item: GarbageItem {
+                class: GarbageClass::AtOnce,
+                since: HybridTime((WALL + 21) << 16),
+                garbage: Garbage::Write(WriteId { session: SessionId(1), counter: 22 }),
+            },
+        },
+    ]
+}
+
 #[test]
 fn a_recorded_log_comes_to_the_recorded_rows() {
     let mut rows = Rows::default();
-    let mut log = Vec::new();
-    for (number, command) in (1u64..).zip(commands()) {
+    let (mut log, mut kinds) = (Vec::new(), BTreeSet::new());
+    for (number, command) in (1u64..).zip(commands().into_iter().chain(commands_of_versions())) {
+        // Behind the format byte.
+        kinds.insert(encode(&command)[1]);
         let session = match command {
             Command::PutObject(_) | Command::PutPart(_) => SessionId(1),
             _ => SessionId(0),
         };
         let batch = Batch {
-            wall: Timestamp(1_800_000_000_000 + number),
+            wall: Timestamp(WALL + number),
             commands: vec![Envelope { session, sequence: number, command }],
         };
         let bytes = batch.encode();
@@ -208,6 +418,8 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
         log.extend_from_slice(&bytes);
         let done = execute(&batch, &rows).unwrap();
         assert!(done.replies[0].is_ok(), "command {number}: {:?}", done.replies[0]);
+        let missed = matches!(done.replies[0], Ok(Reply::Deleted { existed: false, marker: false, .. }));
+        assert!(!missed && !done.writes.is_empty(), "command {number} did nothing");
         for (key, value) in done.writes {
             match value {
                 Some(value) => rows.0.insert(key, value),
@@ -215,6 +427,7 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
             };
         }
     }
+    assert!(kinds.iter().copied().eq(0..=25), "not one of each: {kinds:?}");
     let mut hash = blake3::Hasher::new();
     for (key, value) in &rows.0 {
         for bytes in [key, value] {
@@ -226,5 +439,5 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
     assert_eq!(hash.finalize().to_hex().as_str(), ROWS, "what commands come to has changed");
 }
 
-const LOG: &str = "d5ed9c35a189c66aefa03bed58b9d36e55d590753d57876c180dd2f3b38ee8f8";
-const ROWS: &str = "5b0e0a526fe26891aa035c2a9a6d6c6938bfcfac0154a2ca8b6e31a8c4ec5535";
+const LOG: &str = "921ca5565a445875467a77ffc35dfe8455267385a03a3533b8d4876320e8d608";
+const ROWS: &str = "1befdd74e732213d9c65ba7e814713650ce3f5518dbd33559d301fcf8951a62f";

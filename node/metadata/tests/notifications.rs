@@ -309,7 +309,7 @@ fn what_is_refused_or_asks_for_too_much_tells_nobody() {
         let rules = vec![rule(to_queue(name), &ALL, "", "")];
         assert!(matches!(rows.tell(bucket, rules), Err(Rejection::Malformed(_))), "{name:?}");
     }
-    let long = rule(to_queue("q"), &ALL, &"p".repeat(29 << 10), "");
+    let long = rule(to_queue("q"), &ALL, &"p".repeat(1025), "");
     assert!(matches!(rows.tell(bucket, vec![long]), Err(Rejection::Malformed(_))));
 }
 

@@ -97,17 +97,19 @@ impl ReadConditions {
 
 /// The conditions of a write or a delete, decided together with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum WriteCondition {
-    /// None.
-    #[default]
-    None,
-    /// `If-None-Match: *`: only if there is no object.
-    Absent,
+pub struct WriteCondition {
     /// `If-Match`: only if there is an object with one of these tags.
-    Matches(EtagMatch),
+    pub if_match: Option<EtagMatch>,
+    /// `If-None-Match`: only if there is no object with one of these tags; any: no object at all.
+    pub if_none_match: Option<EtagMatch>,
 }
 
 impl WriteCondition {
+    /// Only if there is an object with one of these tags.
+    pub fn matches(tags: EtagMatch) -> Self {
+        Self { if_match: Some(tags), if_none_match: None }
+    }
+
     /// Reads the headers. What S3 does not offer for writes is `NotImplemented`.
     pub(crate) fn from_head(head: &RequestHead<'_>) -> Result<Self, S3Error> {
         for name in ["if-modified-since", "if-unmodified-since"] {
@@ -115,24 +117,26 @@ impl WriteCondition {
                 return Err(S3Error::header_not_implemented(name));
             }
         }
-        match (head.header("if-match")?, head.header("if-none-match")?) {
-            (None, None) => Ok(Self::None),
-            (None, Some("*")) => Ok(Self::Absent),
-            (Some(tags), None) => Ok(Self::Matches(EtagMatch::parse(tags))),
-            (_, Some(_)) => Err(S3Error::header_not_implemented("If-None-Match")),
+        let if_match = head.header("if-match")?.map(EtagMatch::parse);
+        let if_none_match = head.header("if-none-match")?.map(EtagMatch::parse);
+        if if_match.is_some() && if_none_match.is_some() {
+            return Err(S3Error::header_not_implemented("If-None-Match"));
         }
+        Ok(Self { if_match, if_none_match })
     }
 
     /// Holds it against the tag (without quotes) of the object there is, if there is one.
     ///
     /// `PreconditionFailed`, or `NoSuchKey` for `If-Match` without an object.
     pub fn check(&self, etag: Option<&str>) -> Result<(), S3Error> {
-        match (self, etag) {
-            (Self::None, _) | (Self::Absent, None) => Ok(()),
-            (Self::Absent, Some(_)) => Err(failed("If-None-Match")),
-            (Self::Matches(_), None) => Err(ErrorCode::NoSuchKey.into()),
-            (Self::Matches(tags), Some(etag)) if tags.matches(etag) => Ok(()),
-            (Self::Matches(_), Some(_)) => Err(failed("If-Match")),
+        match (&self.if_match, etag) {
+            (Some(_), None) => return Err(ErrorCode::NoSuchKey.into()),
+            (Some(tags), Some(etag)) if !tags.matches(etag) => return Err(failed("If-Match")),
+            _ => {}
+        }
+        match (&self.if_none_match, etag) {
+            (Some(tags), Some(etag)) if tags.matches(etag) => Err(failed("If-None-Match")),
+            _ => Ok(()),
         }
     }
 }
@@ -214,11 +218,13 @@ mod tests {
         assert_eq!(code(matches.check(Some("abc"))), Ok(()));
         assert_eq!(code(matches.check(Some("x"))), Err(ErrorCode::PreconditionFailed));
         assert_eq!(code(matches.check(None)), Err(ErrorCode::NoSuchKey));
-        for headers in [
-            vec![("if-none-match", "\"abc\"")],
-            vec![("if-none-match", "*"), ("if-match", "abc")],
-            vec![("if-unmodified-since", SAME)],
-        ] {
+        let other = read(&[("if-none-match", "\"abc\"")]).unwrap();
+        assert_eq!(code(other.check(Some("abc"))), Err(ErrorCode::PreconditionFailed));
+        assert_eq!(code(other.check(Some("x"))), Ok(()));
+        assert_eq!(code(other.check(None)), Ok(()));
+        for headers in
+            [vec![("if-none-match", "*"), ("if-match", "abc")], vec![("if-unmodified-since", SAME)]]
+        {
             assert_eq!(code(read(&headers).map(|_| ())), Err(ErrorCode::NotImplemented), "{headers:?}");
         }
     }

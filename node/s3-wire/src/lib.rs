@@ -18,6 +18,8 @@
 //! 5. [`conditions`] and [`range`] decide what to answer, [`xml`] writes it, [`error::S3Error`]
 //!    refuses.
 //!
+//! [`config`] has the documents that configure buckets and objects, and what follows from them.
+//!
 //! Invariant: no input makes anything here panic, and every parser has its bounds.
 
 pub mod access;

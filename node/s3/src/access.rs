@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use mucura_metadata::{BucketRecord, VersionId, Versioning};
+use mucura_metadata::{BucketRecord, UploadRecord, VersionId, Versioning};
 use mucura_s3_wire::access::{
     BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question, Requester,
     Resource, bucket_is_public, check_acl_supported, check_public_acl, check_public_policy, decide,
@@ -75,7 +75,15 @@ impl Bucket {
         self.record.versioning != Versioning::Never
     }
 
-    /// Says which version was read or made.
+    /// Says which version a write made. While versioning is suspended S3 does
+    /// not say that it is `null`.
+    pub(crate) fn show_new_version(&self, version: VersionId, headers: &mut HeaderMap) {
+        if self.record.versioning == Versioning::Enabled {
+            set(headers, VERSION_ID, &version.to_string());
+        }
+    }
+
+    /// Says which version was read or deleted.
     pub(crate) fn show_version(&self, version: VersionId, headers: &mut HeaderMap) {
         if self.keeps_versions() {
             set(headers, VERSION_ID, &version.to_string());
@@ -177,6 +185,20 @@ impl Call<'_> {
         let known = object.map(Known::of);
         let context = self.context_of(bucket, object)?;
         self.refuse_unless(decide(&self.question(bucket, action, Some(key), known.as_ref(), &context)))
+    }
+
+    /// Whether the caller may do this with an upload: who began it may.
+    pub(crate) fn allow_upload(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: &str,
+        upload: Option<&UploadRecord>,
+    ) -> Result<(), Failure> {
+        let initiator = upload.map(|upload| upload.initiator.to_string());
+        let context = self.context_of(bucket, None)?;
+        let question = self.question(bucket, action, Some(key), None, &context);
+        self.refuse_unless(decide(&Question { upload_initiator: initiator.as_deref(), ..question }))
     }
 
     /// The version that the caller wants to do something with.

@@ -1,6 +1,6 @@
 //! What is kept with an object beside its bytes.
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use mucura_metadata::Attributes;
 use mucura_s3_wire::request::ObjectAttributes;
 
@@ -8,6 +8,8 @@ use crate::answer::set;
 
 /// What S3 answers for an object that was stored without a type.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
+
+const TAGGING_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
 
 /// As they are kept.
 pub(crate) fn kept(given: ObjectAttributes) -> Attributes {
@@ -24,9 +26,18 @@ pub(crate) fn kept(given: ObjectAttributes) -> Attributes {
     Attributes { headers, user: given.metadata, ..Attributes::default() }
 }
 
+/// The type of an object.
+pub(crate) fn content_type(kept: &Attributes) -> &str {
+    let of = kept.headers.iter().find(|(name, _)| name == header::CONTENT_TYPE.as_str());
+    of.map_or(DEFAULT_TYPE, |(_, value)| value)
+}
+
 /// Into the head of an answer.
 pub(crate) fn show(kept: &Attributes, headers: &mut HeaderMap) {
     set(headers, header::CONTENT_TYPE, DEFAULT_TYPE);
+    if !kept.tags.is_empty() {
+        headers.insert(TAGGING_COUNT, HeaderValue::from(kept.tags.len()));
+    }
     for (name, value) in &kept.headers {
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
             set(headers, name, value);

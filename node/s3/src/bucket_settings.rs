@@ -29,10 +29,7 @@ use crate::call::Call;
 use crate::document::read_bytes;
 use crate::errors::Failure;
 use crate::payload::Payload;
-use crate::{notification, settings};
-
-/// The one storage class.
-const STANDARD: &str = "STANDARD";
+use crate::{notification, settings, storage_class};
 
 /// The error of S3 for a setting that a bucket does not have.
 fn missing(setting: BucketSetting, bucket: &str) -> S3Error {
@@ -198,8 +195,9 @@ pub(crate) async fn put(
         }
         BucketSetting::Notification => notification::asked(call, &body).await?,
         setting => {
-            let record = bucket.record.clone();
-            call.shared.compute(move || changed(setting, &record, &body)).await??
+            let (record, classes) = (bucket.record.clone(), call.shared.config.storage_classes.clone());
+            let changed = move || changed(setting, &record, &classes, &body);
+            call.shared.compute(changed).await??
         }
     };
     call.store().change_bucket(bucket.record.id, change, call.deadline()).await?;
@@ -211,7 +209,12 @@ pub(crate) async fn put(
 }
 
 /// The change that a document asks for.
-fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result<BucketChange, S3Error> {
+fn changed(
+    setting: BucketSetting,
+    bucket: &BucketRecord,
+    classes: &[String],
+    body: &[u8],
+) -> Result<BucketChange, S3Error> {
     let document = |document, text: String| BucketChange::Document { document, text: Some(text.into()) };
     Ok(match setting {
         BucketSetting::Versioning => {
@@ -238,7 +241,7 @@ fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result
         }
         BucketSetting::Lifecycle => {
             let mut lifecycle = LifecycleConfiguration::parse(body)?;
-            lifecycle.check_storage_classes(&[STANDARD])?;
+            lifecycle.check_storage_classes(&storage_class::known(classes))?;
             let mut number = 0;
             lifecycle.fill_ids(|| {
                 number += 1;
@@ -246,7 +249,11 @@ fn changed(setting: BucketSetting, bucket: &BucketRecord, body: &[u8]) -> Result
             });
             document(BucketDocument::Lifecycle, lifecycle.to_xml())
         }
-        BucketSetting::Logging => document(BucketDocument::Logging, BucketLogging::parse(body)?.to_xml()),
+        BucketSetting::Logging => match BucketLogging::parse(body)?.target {
+            None => BucketChange::Document { document: BucketDocument::Logging, text: None },
+            // To take it would be to promise logs that nobody writes.
+            Some(_) => return Err(S3Error::header_not_implemented("LoggingEnabled")),
+        },
         BucketSetting::Tagging => {
             document(BucketDocument::Tagging, TagSet::parse(body, Tagged::Bucket)?.to_xml())
         }

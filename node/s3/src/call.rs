@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use mucura_s3_wire::access::{Context, RequestFacts, Requester, context_of};
@@ -7,8 +8,8 @@ use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::xml::Owner;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
 use mucura_store::{
-    ANONYMOUS_USER, Body, Fresh, PartInfo, PutObjectRequest, PutPartRequest, ROOT_NAME, ROOT_USER, Store,
-    StoreError, Stored,
+    ANONYMOUS_USER, Body, Fresh, PartInfo, Principal, PutObjectRequest, PutPartRequest, ROOT_NAME, ROOT_USER,
+    Store, StoreError, Stored,
 };
 use mucura_types::UserId;
 use tokio::time::Instant;
@@ -46,6 +47,25 @@ pub(crate) struct Signer {
     pub(crate) verified: Verified,
 }
 
+/// Users as answers show them.
+pub(crate) struct Shown(BTreeMap<UserId, Owner>);
+
+impl Shown {
+    /// One of those that were looked up.
+    pub(crate) fn of(&self, user: UserId) -> Owner {
+        let nobody = || Owner { id: user.to_string(), display_name: String::new() };
+        self.0.get(&user).cloned().unwrap_or_else(nobody)
+    }
+}
+
+impl Signer {
+    /// Whoever the secret belongs to that a claim was verified with.
+    pub(crate) fn new(principal: Principal, form: (&'static str, &'static str), verified: Verified) -> Self {
+        let Principal { user, name, .. } = principal;
+        Self { user, id: user.to_string(), name, form, verified }
+    }
+}
+
 /// What conditions of policies may ask about, gathered when one does.
 pub(crate) struct Conditions<'a> {
     pub(crate) head: RequestHead<'a>,
@@ -55,7 +75,11 @@ pub(crate) struct Conditions<'a> {
     pub(crate) nothing: Context,
 }
 
-impl Conditions<'_> {
+impl<'a> Conditions<'a> {
+    pub(crate) fn new(head: RequestHead<'a>, facts: RequestFacts) -> Self {
+        Self { head, facts, context: OnceLock::new(), nothing: Context::default() }
+    }
+
     pub(crate) fn context(&self, requester: Requester<'_>) -> Result<&Context, S3Error> {
         if let Some(context) = self.context.get() {
             return Ok(context);
@@ -103,17 +127,23 @@ impl Call<'_> {
         Ok(Owner { id: user.to_string(), display_name })
     }
 
+    /// Users as answers show them, each looked up once.
+    pub(crate) async fn shown_all(&self, users: impl Iterator<Item = UserId>) -> Result<Shown, Failure> {
+        let mut shown = BTreeMap::new();
+        for user in users.collect::<BTreeSet<_>>() {
+            shown.insert(user, self.shown(user).await?);
+        }
+        Ok(Shown(shown))
+    }
+
     /// An access control list as answers show it.
     pub(crate) async fn show_acl(&self, owner: &Owner, acl: &Acl) -> Result<String, Failure> {
-        let mut names = std::collections::BTreeMap::new();
-        for grant in acl.grants() {
-            if let Grantee::User(id) = &grant.grantee
-                && let Ok(user) = id.parse::<UserId>()
-            {
-                names.insert(id.clone(), self.shown(user).await?.display_name);
-            }
-        }
-        Ok(access_control_policy(owner, acl, |id| names.get(id).cloned()))
+        let users = acl.grants().iter().filter_map(|grant| match &grant.grantee {
+            Grantee::User(id) => id.parse::<UserId>().ok(),
+            _ => None,
+        });
+        let users = self.shown_all(users).await?;
+        Ok(access_control_policy(owner, acl, |id| Some(users.of(id.parse().ok()?).display_name)))
     }
 
     /// The body of an upload.

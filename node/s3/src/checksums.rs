@@ -111,6 +111,7 @@ mod tests {
             modified: Timestamp(0),
             checksum: Some(from_digest(kept_algorithm(algorithm), Bytes::copy_from_slice(value.as_bytes()))),
             body: Body::Chunks(WriteId::default()),
+            seal: None,
         }
     }
 

@@ -9,11 +9,12 @@ use mucura_store::CompleteRequest;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::checksums;
-use crate::conditions;
 use crate::document::read_document;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::payload::Payload;
 use crate::uploads::parse_id;
+use crate::{conditions, encryption};
 
 pub(crate) async fn complete(
     call: &Call<'_>,
@@ -26,13 +27,23 @@ pub(crate) async fn complete(
     let listed = read_document(call, request.body.clone(), payload, parse_complete).await?;
     let parts = listed.iter().map(tag_of).collect::<Result<Vec<_>, S3Error>>()?;
     let etag = etag_of(&parts);
+    let mut encrypted = None;
     // An upload that is over is answered by what is remembered of it.
+    let mut told = None;
     let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
+            if let Some(encryption) = &upload.attributes.encryption {
+                let customer = encryption::of_part(&call.conditions.head, Some(encryption))?;
+                call.fresh.check_key(bucket.record.id, &request.key, encryption, customer.as_ref())?;
+            }
+            encrypted = upload.attributes.encryption.clone();
             let numbers = parts.iter().map(|(number, _)| *number).collect();
             let stored = call.fresh.parts_named(id, numbers).await?;
-            verify(&request, &upload, &listed, stored)?
+            let size = stored.iter().flatten().map(|part| part.size).sum::<u64>();
+            let checksum = verify(&request, &upload, &listed, stored)?;
+            told = Some((size, upload.attributes));
+            checksum
         }
     };
     let complete = CompleteRequest {
@@ -51,7 +62,13 @@ pub(crate) async fn complete(
     let document =
         xml::complete_multipart_upload(&call.url, &request.bucket, &request.key, &etag, shown.as_ref());
     let mut answer = Answer::xml(document);
-    bucket.show_version(stored.version, &mut answer.headers);
+    bucket.show_new_version(stored.version, &mut answer.headers);
+    if let Some((size, attributes)) = &told {
+        let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+        let current = Current { key, size: *size, modified_ms, attributes };
+        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut answer.headers);
+    }
+    encryption::show(encrypted.as_ref(), &mut answer.headers);
     Ok(answer)
 }
 
@@ -127,7 +144,7 @@ mod tests {
     use mucura_metadata::{Attributes, Body, ChecksumAlgorithm as Kept};
     use mucura_s3_wire::checksum::{self as wire, ChecksumAlgorithm, ChecksumHasher};
     use mucura_s3_wire::conditions::WriteCondition;
-    use mucura_s3_wire::request::RequestBody;
+    use mucura_s3_wire::request::{BodyLen, RequestBody};
     use mucura_s3_wire::sigv4::PayloadMode;
     use mucura_types::{Timestamp, UserId, WriteId};
 
@@ -145,6 +162,7 @@ mod tests {
                 Bytes::copy_from_slice(crc(bytes).as_bytes()),
             )),
             body: Body::Chunks(WriteId::default()),
+            seal: None,
         })
     }
 
@@ -157,11 +175,16 @@ mod tests {
             bucket: "b".to_owned(),
             key: "k".to_owned(),
             upload_id: "1-1".to_owned(),
-            condition: WriteCondition::None,
+            condition: WriteCondition::default(),
             checksum: None,
             checksum_type: None,
             object_len: None,
-            body: RequestBody { len: 0, payload: PayloadMode::Unsigned, md5: None, checksum: None },
+            body: RequestBody {
+                len: BodyLen::Exactly(0),
+                payload: PayloadMode::Unsigned,
+                md5: None,
+                checksum: None,
+            },
         }
     }
 
@@ -173,6 +196,7 @@ mod tests {
         change(&mut request, &mut list);
         let upload = UploadRecord {
             created: Timestamp(0),
+            initiator: UserId(1),
             owner: UserId(1),
             attributes: Attributes::default(),
             checksum: Some((Kept::Crc32, true)),
@@ -216,6 +240,7 @@ mod tests {
     fn a_part_that_is_not_there_is_an_invalid_part() {
         let upload = UploadRecord {
             created: Timestamp(0),
+            initiator: UserId(1),
             owner: UserId(1),
             attributes: Attributes::default(),
             checksum: None,

@@ -9,22 +9,18 @@ const NO_TAG: ETag = ETag { md5: [0; 16], parts: Some(0) };
 
 /// The condition of a PUT, a copy or a Complete.
 pub(crate) fn of_write(asked: &Asked) -> WriteCondition {
-    match asked {
-        Asked::None => WriteCondition::default(),
-        Asked::Absent => WriteCondition { if_match: None, if_none_match: Some(Vec::new()) },
-        Asked::Matches(tags) => WriteCondition { if_match: Some(known(tags)), if_none_match: None },
+    WriteCondition {
+        if_match: asked.if_match.as_ref().map(known),
+        if_none_match: asked.if_none_match.as_ref().map(known),
     }
 }
 
 /// The condition of a deletion: S3 has no `If-None-Match` there.
 pub(crate) fn of_delete(asked: &Asked) -> Result<DeleteCondition, S3Error> {
-    match asked {
-        Asked::None => Ok(DeleteCondition::default()),
-        Asked::Absent => Err(S3Error::header_not_implemented("If-None-Match")),
-        Asked::Matches(tags) => {
-            Ok(DeleteCondition { if_match: Some(known(tags)), ..DeleteCondition::default() })
-        }
+    if asked.if_none_match.is_some() {
+        return Err(S3Error::header_not_implemented("If-None-Match"));
     }
+    Ok(DeleteCondition { if_match: asked.if_match.as_ref().map(known), ..DeleteCondition::default() })
 }
 
 /// The tags as ours; an empty list stands for any. What is no tag of ours
@@ -49,20 +45,21 @@ mod tests {
     #[test]
     fn tags_that_are_not_ours_match_nothing_rather_than_anything() {
         for tags in [vec![], vec!["other".to_owned()]] {
-            let asked = Asked::Matches(EtagMatch::OneOf(tags));
+            let asked = Asked::matches(EtagMatch::OneOf(tags));
             assert_eq!(of_write(&asked).if_match, Some(vec![NO_TAG]));
             assert_eq!(of_delete(&asked).unwrap().if_match, Some(vec![NO_TAG]));
         }
-        assert_eq!(of_write(&Asked::Matches(EtagMatch::Any)).if_match, Some(vec![]));
+        assert_eq!(of_write(&Asked::matches(EtagMatch::Any)).if_match, Some(vec![]));
     }
 
     #[test]
     fn each_condition_becomes_its_own() {
         let tag = ETag { md5: [7; 16], parts: Some(3) };
-        let asked = Asked::Matches(EtagMatch::OneOf(vec!["x".to_owned(), tag.to_string()]));
+        let asked = Asked::matches(EtagMatch::OneOf(vec!["x".to_owned(), tag.to_string()]));
         assert_eq!(of_write(&asked), WriteCondition { if_match: Some(vec![tag]), if_none_match: None });
-        assert_eq!(of_write(&Asked::Absent), WriteCondition { if_match: None, if_none_match: Some(vec![]) });
-        assert_eq!(of_write(&Asked::None), WriteCondition::default());
-        assert!(of_delete(&Asked::Absent).is_err());
+        let absent = Asked { if_match: None, if_none_match: Some(EtagMatch::Any) };
+        assert_eq!(of_write(&absent), WriteCondition { if_match: None, if_none_match: Some(vec![]) });
+        assert_eq!(of_write(&Asked::default()), WriteCondition::default());
+        assert!(of_delete(&absent).is_err());
     }
 }

@@ -7,8 +7,13 @@ pub struct S3Config {
     pub region: String,
     /// The names under which buckets appear as host names (`BUCKET.domain`).
     pub domains: Vec<String>,
+    /// The storage classes that there are besides `STANDARD`.
+    pub storage_classes: Vec<String>,
     /// What answers name this node by (`x-amz-id-2`). Visible text.
     pub host_id: String,
+    /// The names under which clients may ask for the site's key as a key of a
+    /// key service (`aws:kms`); the first is the default. None: they may not.
+    pub kms_keys: Vec<String>,
     /// How long a request's dealings with the metadata may take.
     pub metadata_timeout: Duration,
     /// How long a client may send nothing of a body.
@@ -21,7 +26,9 @@ impl S3Config {
         Self {
             region: region.into(),
             domains,
+            storage_classes: Vec::new(),
             host_id: host_id.into(),
+            kms_keys: Vec::new(),
             metadata_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
         }

@@ -5,25 +5,34 @@ use mucura_s3_wire::range::ByteSpan;
 use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy};
 use mucura_s3_wire::xml::{self, CopyResult};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::{CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
+use mucura_store::encryption::CustomerKey;
+use mucura_store::{BodySize, CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
 
 use crate::access::Bucket;
 use crate::answer::{Answer, set};
 use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::put_object::check_early;
 use crate::versions::parse_version;
-use crate::{conditions, uploads};
+use crate::{conditions, encryption, uploads};
 
 const COPY_SOURCE_VERSION: HeaderName = HeaderName::from_static("x-amz-copy-source-version-id");
 
 pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     let source = find_source(call, &request.source).await?;
-    let new = NewObject::prepare(call, &bucket, &request.key, request.attributes.as_ref(), &request.settings)
-        .await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &request.key,
+        &call.conditions.head,
+        request.attributes.as_ref(),
+        &request.settings,
+    )
+    .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
     let record = &source.object.record;
     let span = ByteSpan { start: 0, end: record.summary.size };
@@ -44,16 +53,21 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
     if request.settings.tags.is_none() {
         attributes.tags.clone_from(&record.attributes.tags);
     }
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    let size = check_len(span)?;
     let put = PutObjectRequest {
         bucket: bucket.record.id,
-        key: request.key,
+        key: request.key.clone(),
         owner: new.owner,
-        size: check_len(span)?,
-        attributes,
+        size: BodySize::Exact(size),
+        attributes: attributes.clone(),
         condition: conditions::of_write(&request.condition),
         origin: call.origin(&bucket, Act::Copy),
+        seal: new.seal,
     };
-    let mut body = open(call, &source.object, span, algorithm).await?;
+    let mut headers = HeaderMap::new();
+    encryption::show_new(put.seal.as_ref(), &mut headers);
+    let mut body = open(call, &source, span, algorithm).await?;
     let stored = match call.store_object(put, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(explain(error, body)),
@@ -64,8 +78,12 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         checksum: stored.checksum.as_ref().and_then(checksums::shown),
     });
     let mut answer = Answer::xml(document);
+    answer.headers.extend(headers);
     source.show(&mut answer.headers);
-    bucket.show_version(stored.version, &mut answer.headers);
+    bucket.show_new_version(stored.version, &mut answer.headers);
+    let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+    let current = Current { key, size, modified_ms, attributes: &attributes };
+    lifecycle.show_expiration(&current, &mut answer.headers);
     Ok(answer)
 }
 
@@ -85,10 +103,14 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: check_len(span)?,
+        size: BodySize::Exact(check_len(span)?),
+        customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
+        encryption: upload.attributes.encryption,
     };
+    let mut headers = HeaderMap::new();
+    encryption::show(part.encryption.as_ref(), &mut headers);
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
-    let mut body = open(call, &source.object, span, algorithm).await?;
+    let mut body = open(call, &source, span, algorithm).await?;
     let stored = match call.store_part(part, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(explain(error, body)),
@@ -99,6 +121,7 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
         checksum: stored.checksum.as_ref().and_then(checksums::shown),
     });
     let mut answer = Answer::xml(document);
+    answer.headers.extend(headers);
     source.show(&mut answer.headers);
     Ok(answer)
 }
@@ -106,7 +129,10 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
 /// What a copy is made from.
 struct Source {
     bucket: Bucket,
+    key: String,
     object: ObjectInfo,
+    /// The key that the request brings for it.
+    customer: Option<CustomerKey>,
 }
 
 impl Source {
@@ -137,7 +163,9 @@ async fn find_source(call: &Call<'_>, source: &wire::CopySource) -> Result<Sourc
     })?;
     let summary = &object.record.summary;
     source.conditions.check_source(&summary.etag.to_string(), summary.modified.0)?;
-    Ok(Source { bucket, object })
+    let encryption = object.record.attributes.encryption.as_ref();
+    let customer = encryption::of_copy_source(&call.conditions.head, encryption)?;
+    Ok(Source { bucket, key: source.key.clone(), object, customer })
 }
 
 /// A copy is one PUT, and may be no larger.
@@ -156,11 +184,13 @@ fn check_len(span: ByteSpan) -> Result<u64, S3Error> {
 
 async fn open(
     call: &Call<'_>,
-    source: &ObjectInfo,
+    source: &Source,
     span: ByteSpan,
     algorithm: Option<ChecksumAlgorithm>,
 ) -> Result<CopySource, Failure> {
-    let stream = call.fresh.open(source, span.start..span.end).await?;
+    let Source { bucket, key, object, customer } = source;
+    let reader = call.fresh.reader(bucket.record.id, key, object, customer.as_ref())?;
+    let stream = reader.open(span.start..span.end).await?;
     Ok(CopySource::new(stream, algorithm))
 }
 

@@ -76,7 +76,7 @@ async fn delete_listed(
         check_key(&object.key)?;
         let condition = match &object.etag {
             None => DeleteCondition::default(),
-            Some(etag) => conditions::of_delete(&WriteCondition::Matches(EtagMatch::parse(etag)))?,
+            Some(etag) => conditions::of_delete(&WriteCondition::matches(EtagMatch::parse(etag)))?,
         };
         let version = parse_version(object.version.as_deref())?;
         let doomed = Doomed { key: object.key.clone(), version, bypass, condition };

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use mucura_metadata::{Rejection, VersionId};
+use mucura_s3_wire::sse::wrong_customer_key;
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::StoreError;
 
@@ -85,6 +86,7 @@ pub(crate) fn s3_error(error: &StoreError) -> S3Error {
         | StoreError::TimedOut
         | StoreError::NotEnoughDrives { .. }
         | StoreError::NotEnoughShards { .. } => ErrorCode::ServiceUnavailable.into(),
+        StoreError::WrongKey => wrong_customer_key(),
         StoreError::Busy => ErrorCode::SlowDown.into(),
         StoreError::Body => ErrorCode::IncompleteBody.into(),
         StoreError::Internal { .. } => ErrorCode::InternalError.into(),

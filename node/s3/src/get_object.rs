@@ -3,38 +3,59 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::range::{ByteSpan, ResolvedRange, resolve};
 use mucura_s3_wire::request::GetObject;
-use mucura_s3_wire::time::http_date;
+use mucura_s3_wire::time::{http_date, iso8601};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::ObjectInfo;
+use mucura_store::{ObjectInfo, ObjectReader};
 
+use crate::access::Bucket;
 use crate::answer::{Answer, Content, quoted, set};
-use crate::attributes;
+use crate::byte_ranges::ByteRanges;
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::part_span::part_span;
-use crate::put_object::show_checksum;
+use crate::put_object::{CHECKSUM_TYPE, show_checksum};
 use crate::versions::parse_version;
+use crate::{attributes, checksums, encryption, settings, storage_class};
 
 const PARTS_COUNT: HeaderName = HeaderName::from_static("x-amz-mp-parts-count");
+const LOCK_MODE: HeaderName = HeaderName::from_static("x-amz-object-lock-mode");
+const RETAIN_UNTIL: HeaderName = HeaderName::from_static("x-amz-object-lock-retain-until-date");
+const LEGAL_HOLD: HeaderName = HeaderName::from_static("x-amz-object-lock-legal-hold");
 
 pub(crate) async fn get(call: &Call<'_>, request: GetObject) -> Result<Answer, Failure> {
-    let (object, mut answer, span) = look_up(call, request).await?;
-    if answer.status != StatusCode::NOT_MODIFIED {
-        answer.content = if span.start < span.end {
-            Content::Stream(call.fresh.open(&object, span.start..span.end).await?, span.byte_len())
-        } else {
-            Content::Whole(Bytes::new())
-        };
+    let Found { reader, mut answer, spans } = look_up(call, request).await?;
+    if answer.status == StatusCode::NOT_MODIFIED {
+        return Ok(answer);
     }
+    answer.content = match spans {
+        Spans::One(span) if span.start == span.end => Content::Whole(Bytes::new()),
+        Spans::One(span) => Content::Stream(reader.open(span.start..span.end).await?, span.byte_len()),
+        Spans::Several(ranges) => {
+            let len = ranges.byte_len();
+            Content::Stream(ranges.open(reader).await?, len)
+        }
+    };
     Ok(answer)
 }
 
 pub(crate) async fn head(call: &Call<'_>, request: GetObject) -> Result<Answer, Failure> {
-    Ok(look_up(call, request).await?.1)
+    Ok(look_up(call, request).await?.answer)
 }
 
-/// The object, the head of the answer, and which bytes are asked for.
-async fn look_up(call: &Call<'_>, request: GetObject) -> Result<(ObjectInfo, Answer, ByteSpan), Failure> {
+/// An object, the head of the answer, and which bytes are asked for.
+struct Found {
+    reader: ObjectReader,
+    answer: Answer,
+    spans: Spans,
+}
+
+enum Spans {
+    One(ByteSpan),
+    Several(ByteRanges),
+}
+
+async fn look_up(call: &Call<'_>, request: GetObject) -> Result<Found, Failure> {
     let version = parse_version(request.version.as_deref())?;
     let action = if version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
     if call.is_anonymous() && !request.overrides.is_empty() {
@@ -46,41 +67,102 @@ async fn look_up(call: &Call<'_>, request: GetObject) -> Result<(ObjectInfo, Ans
     }
     let bucket = call.bucket(&request.bucket).await?;
     let object = call.find(&bucket, action, &request.key, version).await?;
+    let encryption = object.record.attributes.encryption.as_ref();
+    let customer = encryption::of_read(&call.conditions.head, encryption)?;
+    let reader = call.fresh.reader(bucket.record.id, &request.key, &object, customer.as_ref())?;
     let summary = &object.record.summary;
     let whole = ByteSpan { start: 0, end: summary.size };
     let mut headers = identity(&object);
+    encryption::show(encryption, &mut headers);
     bucket.show_version(object.version_id(), &mut headers);
     if let Err(error) = request.conditions.check(&summary.etag.to_string(), summary.modified.0) {
         if error.code == ErrorCode::NotModified {
-            return Ok((object, Answer { headers, ..Answer::bare(StatusCode::NOT_MODIFIED) }, whole));
+            let answer = Answer { headers, ..Answer::bare(StatusCode::NOT_MODIFIED) };
+            return Ok(Found { reader, answer, spans: Spans::One(whole) });
         }
         return Err(error.into());
     }
-    let span = match (&request.part_number, &request.range) {
+    let mut part_checksum = None;
+    let (partial, spans) = match (&request.part_number, &request.range) {
         (Some(number), _) => {
-            let (span, count) = part_span(call, &object, *number).await?;
-            if let Some(count) = count {
+            let part = part_span(call, &object, *number).await?;
+            if let Some(count) = part.count {
                 headers.insert(PARTS_COUNT, HeaderValue::from(count));
             }
-            span
+            part_checksum = part.checksum;
+            (part.span.is_some(), Spans::One(part.span.unwrap_or(whole)))
         }
-        (None, Some(ranges)) => one_span(resolve(ranges, summary.size)?),
-        (None, None) => None,
+        (None, Some(ranges)) => match resolve(ranges, summary.size)? {
+            ResolvedRange::Whole => (false, Spans::One(whole)),
+            ResolvedRange::Spans(spans) => match spans[..] {
+                [span] => (true, Spans::One(span)),
+                _ => (true, Spans::Several(ByteRanges::new(spans, &object.record, call.shared.boundary()))),
+            },
+        },
+        (None, None) => (false, Spans::One(whole)),
     };
-    describe(&object, &request, span, &mut headers);
-    let status = if span.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    attributes::show(&object.record.attributes, &mut headers);
+    storage_class::show(summary.storage_class.as_deref(), &mut headers);
+    if version.is_none() {
+        let attributes = &object.record.attributes;
+        let (key, modified_ms) = (&request.key, summary.modified.0);
+        let current = Current { key, size: summary.size, modified_ms, attributes };
+        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut headers);
+    }
+    show_lock(call, &bucket, &request.key, &object, &mut headers);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    for (name, value) in &request.overrides {
+        headers.insert(name, value.clone());
+    }
+    describe_bytes(&spans, partial, summary.size, &mut headers);
+    if request.checksum_mode {
+        match (&part_checksum, &summary.checksum) {
+            (Some(of_part), of_object) => {
+                show_checksum(of_part, &mut headers);
+                // The type is that of the object, whose checksum is made of this one.
+                if let Some(of_object) = of_object {
+                    set(&mut headers, CHECKSUM_TYPE, checksums::shown_kind(of_object).1.name());
+                }
+            }
+            // That of the whole object: clients would hold it against the range.
+            (None, Some(checksum)) if !partial => show_checksum(checksum, &mut headers),
+            _ => {}
+        }
+    }
+    let status = if partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let answer = Answer { status, headers, content: Content::Nothing };
-    Ok((object, answer, span.unwrap_or(whole)))
+    Ok(Found { reader, answer, spans })
 }
 
-/// Several ranges are answered with the whole object, as S3 does.
-fn one_span(range: ResolvedRange) -> Option<ByteSpan> {
-    match range {
-        ResolvedRange::Spans(spans) => match spans[..] {
-            [span] => Some(span),
-            _ => None,
-        },
-        ResolvedRange::Whole => None,
+/// Says which bytes the answer has, and how many.
+fn describe_bytes(spans: &Spans, partial: bool, size: u64, headers: &mut HeaderMap) {
+    let len = match spans {
+        Spans::One(span) => {
+            if partial {
+                set(headers, header::CONTENT_RANGE, &span.content_range(size));
+            }
+            span.byte_len()
+        }
+        Spans::Several(ranges) => {
+            set(headers, header::CONTENT_TYPE, &ranges.content_type());
+            ranges.byte_len()
+        }
+    };
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+}
+
+/// Says what keeps a version from being deleted, to those who may know.
+fn show_lock(call: &Call<'_>, bucket: &Bucket, key: &str, object: &ObjectInfo, headers: &mut HeaderMap) {
+    let lock = &object.record.attributes.lock;
+    let may = |action| call.allow_object(bucket, action, key, Some(object)).is_ok();
+    if let Some(retention) = lock.retention.map(settings::shown_retention)
+        && may(Action::GetObjectRetention)
+    {
+        set(headers, LOCK_MODE, retention.mode.as_str());
+        set(headers, RETAIN_UNTIL, &iso8601(retention.until_ms));
+    }
+    if lock.legal_hold && may(Action::GetObjectLegalHold) {
+        set(headers, LEGAL_HOLD, settings::shown_hold(true).as_str());
     }
 }
 
@@ -91,134 +173,4 @@ fn identity(object: &ObjectInfo) -> HeaderMap {
     set(&mut headers, header::ETAG, &quoted(summary.etag));
     set(&mut headers, header::LAST_MODIFIED, &http_date(summary.modified.0));
     headers
-}
-
-fn describe(object: &ObjectInfo, request: &GetObject, span: Option<ByteSpan>, headers: &mut HeaderMap) {
-    let summary = &object.record.summary;
-    attributes::show(&object.record.attributes, headers);
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(span.map_or(summary.size, ByteSpan::byte_len)));
-    match (span, &summary.checksum) {
-        (Some(span), _) => set(headers, header::CONTENT_RANGE, &span.content_range(summary.size)),
-        // That of the whole object: clients would hold it against the range.
-        (None, Some(checksum)) if request.checksum_mode => show_checksum(checksum, headers),
-        (None, _) => {}
-    }
-    for (name, value) in &request.overrides {
-        headers.insert(name, value.clone());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mucura_metadata::{
-        Attributes, Body, Checksum, ChecksumAlgorithm, ChecksumKind, ETag, VersionRecord, VersionSummary,
-    };
-    use mucura_s3_wire::range::RangeSpec;
-    use mucura_types::{Order, Timestamp, UserId};
-
-    fn object() -> ObjectInfo {
-        let summary = VersionSummary {
-            delete_marker: false,
-            null: true,
-            size: 100,
-            etag: ETag { md5: [0xab; 16], parts: Some(2) },
-            modified: Timestamp(784_111_777_500),
-            owner: UserId(1),
-            checksum: Some(Checksum {
-                algorithm: ChecksumAlgorithm::Crc32,
-                kind: ChecksumKind::Composite(2),
-                value: Bytes::from_static(&[0, 0, 0, 1]),
-            }),
-        };
-        let attributes = Attributes {
-            headers: vec![("content-type".to_owned(), "text/x".to_owned())],
-            user: vec![("a".to_owned(), "1".to_owned())],
-        };
-        let record = VersionRecord { summary, body: Body::Inline(Bytes::new()), attributes };
-        ObjectInfo { order: Order::default(), record }
-    }
-
-    fn request() -> GetObject {
-        GetObject {
-            bucket: "b".to_owned(),
-            key: "k".to_owned(),
-            range: None,
-            part_number: None,
-            conditions: mucura_s3_wire::conditions::ReadConditions::default(),
-            checksum_mode: true,
-            overrides: Vec::new(),
-        }
-    }
-
-    fn described(request: &GetObject, span: Option<ByteSpan>) -> Vec<(String, String)> {
-        let object = object();
-        let mut headers = identity(&object);
-        describe(&object, request, span, &mut headers);
-        let mut shown: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
-            .collect();
-        shown.sort();
-        shown
-    }
-
-    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn a_whole_object_is_described_with_its_checksum() {
-        let expected = [
-            ("accept-ranges", "bytes"),
-            ("content-length", "100"),
-            ("content-type", "text/x"),
-            ("etag", "\"abababababababababababababababab-2\""),
-            ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("x-amz-checksum-crc32", "AAAAAQ==-2"),
-            ("x-amz-checksum-type", "COMPOSITE"),
-            ("x-amz-meta-a", "1"),
-        ];
-        assert_eq!(described(&request(), None), pairs(&expected));
-    }
-
-    #[test]
-    fn a_range_is_described_without_the_checksum_of_the_whole() {
-        let expected = [
-            ("accept-ranges", "bytes"),
-            ("content-length", "10"),
-            ("content-range", "bytes 5-14/100"),
-            ("content-type", "text/x"),
-            ("etag", "\"abababababababababababababababab-2\""),
-            ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("x-amz-meta-a", "1"),
-        ];
-        assert_eq!(described(&request(), Some(ByteSpan { start: 5, end: 15 })), pairs(&expected));
-    }
-
-    #[test]
-    fn overrides_take_the_place_of_what_is_stored() {
-        let mut request = request();
-        request.overrides = vec![(header::CONTENT_TYPE, HeaderValue::from_static("text/y"))];
-        assert!(described(&request, None).contains(&("content-type".to_owned(), "text/y".to_owned())));
-    }
-
-    #[test]
-    fn a_304_carries_no_more_than_which_object_it_is() {
-        let headers = identity(&object());
-        assert_eq!(headers.len(), 2);
-        assert!(headers.contains_key(header::ETAG) && headers.contains_key(header::LAST_MODIFIED));
-    }
-
-    #[test]
-    fn several_ranges_are_answered_with_the_whole() {
-        let span = |ranges: &[RangeSpec]| one_span(resolve(ranges, 100).unwrap());
-        assert_eq!(span(&[RangeSpec::Between(0, 9)]), Some(ByteSpan { start: 0, end: 10 }));
-        assert_eq!(span(&[RangeSpec::Between(0, 9), RangeSpec::Between(20, 29)]), None);
-        assert_eq!(
-            span(&[RangeSpec::Between(0, 9), RangeSpec::From(100)]),
-            Some(ByteSpan { start: 0, end: 10 })
-        );
-    }
 }

@@ -9,6 +9,7 @@ use crate::answer::Answer;
 use crate::call::Call;
 use crate::checksums;
 use crate::errors::Failure;
+use crate::storage_class;
 use crate::tokens::{parse_token, token};
 
 pub(crate) async fn list_objects(call: &Call<'_>, request: ListObjects) -> Result<Answer, Failure> {
@@ -25,7 +26,7 @@ pub(crate) async fn list_objects(call: &Call<'_>, request: ListObjects) -> Resul
 pub(crate) async fn list_objects_v2(call: &Call<'_>, request: ListObjectsV2) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     call.allow_listing(&bucket, Action::ListBucket)?;
-    let after = match &request.continuation_token {
+    let after = match request.continuation_token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => parse_token(token)?,
         None => request.start_after.as_deref().unwrap_or("").as_bytes().to_vec(),
     };
@@ -55,7 +56,7 @@ fn page(found: metadata::ListPage, next: Option<String>) -> ListPage {
         etag: object.summary.etag.to_string(),
         checksum: object.summary.checksum.as_ref().map(checksums::shown_kind),
         size: object.summary.size,
-        storage_class: "STANDARD".into(),
+        storage_class: storage_class::listed(object.summary.storage_class),
     });
     ListPage {
         objects: objects.collect(),

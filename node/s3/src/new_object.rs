@@ -2,16 +2,18 @@
 //! is kept of it besides its bytes.
 
 use mucura_metadata::{Attributes, Ownership};
+use mucura_s3_wire::RequestHead;
 use mucura_s3_wire::acl::AclRequest;
 use mucura_s3_wire::config::lock::LockHeaders;
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{ObjectAttributes, UploadSettings};
+use mucura_store::SealWith;
 use mucura_types::UserId;
 
 use crate::access::Bucket;
 use crate::call::Call;
 use crate::errors::Failure;
-use crate::{acl, attributes, settings};
+use crate::{acl, attributes, encryption, settings, storage_class};
 
 /// The header that a website's redirect is kept as.
 const REDIRECT: &str = "x-amz-website-redirect-location";
@@ -20,15 +22,19 @@ const REDIRECT: &str = "x-amz-website-redirect-location";
 pub(crate) struct NewObject {
     pub(crate) owner: UserId,
     pub(crate) attributes: Attributes,
+    /// Whose key it is sealed by.
+    pub(crate) seal: Option<SealWith>,
 }
 
 impl NewObject {
     /// Checks that the caller may store such an object under this key.
-    /// `attributes` are none for a copy that keeps those of its source.
+    /// `attributes` are none for a copy that keeps those of its source; `head`
+    /// is what says how it is to be encrypted.
     pub(crate) async fn prepare(
         call: &Call<'_>,
         bucket: &Bucket,
         key: &str,
+        head: &RequestHead<'_>,
         attributes: Option<&ObjectAttributes>,
         said: &UploadSettings,
     ) -> Result<Self, Failure> {
@@ -45,7 +51,9 @@ impl NewObject {
         }
         kept.tags = said.tags.as_ref().map(settings::kept_tags).unwrap_or_default();
         kept.lock = settings::kept_lock(&said.lock);
-        Ok(Self { owner, attributes: kept })
+        kept.storage_class = storage_class::asked(&call.shared.config, said.storage_class.as_deref())?;
+        let seal = encryption::of_new(call, bucket, head).await?;
+        Ok(Self { owner, attributes: kept, seal })
     }
 }
 

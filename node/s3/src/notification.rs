@@ -1,5 +1,6 @@
 //! Who is told what happens in a bucket, and where a change comes from, for them.
 
+use bytes::Bytes;
 use mucura_metadata::{
     Act, BucketChange, BucketDocument, EventTarget, Notification, NotificationRule, ObjectEvent, Origin,
     RequestIds,
@@ -15,6 +16,9 @@ use crate::errors::Failure;
 
 /// What S3 says of a destination that is not there.
 pub(crate) const NO_SUCH_DESTINATION: &str = "Unable to validate the following destination configurations";
+
+/// The longest document that is kept, bytes: rules with filters of usual length.
+const TEXT_BYTES_MAX: usize = 200 << 10;
 
 impl Call<'_> {
     /// Where a change comes from; none if the bucket tells nobody.
@@ -47,7 +51,10 @@ pub(crate) async fn asked(call: &Call<'_>, body: &[u8]) -> Result<BucketChange, 
     let is_webhook = |name: &str| webhooks.iter().any(|(there, _)| there == name);
     let rules = configuration.rules.iter().map(|rule| kept_rule(rule, is_webhook));
     let rules = rules.collect::<Result<Vec<_>, S3Error>>()?;
-    let text = configuration.to_xml().into();
+    let text: Bytes = configuration.to_xml().into();
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(ErrorCode::MaxMessageLengthExceeded.into());
+    }
     Ok(BucketChange::Notification(Some(Notification { text, rules, request: call.request_ids() })))
 }
 

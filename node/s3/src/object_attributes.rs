@@ -10,9 +10,10 @@ use mucura_store::ObjectInfo;
 
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::checksums;
 use crate::errors::Failure;
+use crate::storage_class;
 use crate::versions::parse_version;
+use crate::{checksums, encryption};
 
 pub(crate) async fn get(call: &Call<'_>, request: GetObjectAttributes) -> Result<Answer, Failure> {
     let version = parse_version(request.version.as_deref())?;
@@ -23,6 +24,9 @@ pub(crate) async fn get(call: &Call<'_>, request: GetObjectAttributes) -> Result
     let bucket = call.bucket(&request.bucket).await?;
     let object = call.find(&bucket, read, &request.key, version).await?;
     call.allow_object(&bucket, attributes, &request.key, Some(&object))?;
+    let encryption = object.record.attributes.encryption.as_ref();
+    let customer = encryption::of_read(&call.conditions.head, encryption)?;
+    call.fresh.reader(bucket.record.id, &request.key, &object, customer.as_ref())?;
     let summary = &object.record.summary;
     request.conditions.check(&summary.etag.to_string(), summary.modified.0)?;
     let wants = |attribute| request.wanted.wants(attribute);
@@ -36,7 +40,8 @@ pub(crate) async fn get(call: &Call<'_>, request: GetObjectAttributes) -> Result
             true => parts_of(call, &object, &request).await?,
             false => None,
         },
-        storage_class: wants(Attribute::StorageClass).then(|| "STANDARD".to_owned()),
+        storage_class: wants(Attribute::StorageClass)
+            .then(|| storage_class::listed(summary.storage_class.clone()).into_owned()),
         size: wants(Attribute::ObjectSize).then_some(summary.size),
     };
     let mut answer = Answer::xml(document.to_xml());
@@ -56,11 +61,7 @@ async fn parts_of(
         return Ok(None);
     };
     let (skipped, max) = (request.wanted.part_number_marker, request.wanted.max_parts);
-    // Without checksums S3 tells no more than how many parts there are.
-    let all = match object.record.summary.checksum {
-        Some(_) => call.fresh.parts(*upload, 0, usize::from(count)).await?.parts,
-        None => Vec::new(),
-    };
+    let all = call.fresh.parts(*upload, 0, usize::from(count)).await?.parts;
     let page = (1u16..).zip(&all).filter(|(number, _)| u32::from(*number) > skipped);
     let parts: Vec<PartAttributes> = page
         .take(usize::try_from(max).unwrap_or(usize::MAX))

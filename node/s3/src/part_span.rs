@@ -1,4 +1,4 @@
-use mucura_metadata::Body;
+use mucura_metadata::{Body, Checksum};
 use mucura_s3_wire::ErrorCode;
 use mucura_s3_wire::range::ByteSpan;
 use mucura_store::{ObjectInfo, StoreError};
@@ -8,21 +8,33 @@ use crate::errors::Failure;
 
 const PAGE: usize = 1000;
 
-/// Where one part of an object lies, counted from 1 in the order of its parts
-/// (whatever numbers they were uploaded under), and how many parts there are.
-/// An object that was stored at once is its own first part. The span is none
-/// for a part without bytes.
+/// A part of an object.
+pub(crate) struct PartOfObject {
+    /// Where it lies; none if it has no bytes.
+    pub(crate) span: Option<ByteSpan>,
+    /// How many parts the object has, if it was uploaded in parts.
+    pub(crate) count: Option<u16>,
+    /// Its checksum.
+    pub(crate) checksum: Option<Checksum>,
+}
+
+/// Finds one part of an object, counted from 1 in the order of its parts
+/// (whatever numbers they were uploaded under). An object that was stored at
+/// once is its own first part.
 pub(crate) async fn part_span(
     call: &Call<'_>,
     object: &ObjectInfo,
     number: u16,
-) -> Result<(Option<ByteSpan>, Option<u16>), Failure> {
+) -> Result<PartOfObject, Failure> {
     let summary = &object.record.summary;
     let count = summary.etag.parts;
     let Body::Parts(upload) = &object.record.body else {
         let whole = ByteSpan { start: 0, end: summary.size };
         return match number {
-            1 => Ok((Some(whole).filter(|span| span.start < span.end), count)),
+            1 => {
+                let span = Some(whole).filter(|span| span.start < span.end);
+                Ok(PartOfObject { span, count, checksum: summary.checksum.clone() })
+            }
             _ => Err(ErrorCode::InvalidPartNumber.into()),
         };
     };
@@ -36,7 +48,8 @@ pub(crate) async fn part_span(
             place += 1;
             let end = start + part.size;
             if place == number {
-                return Ok((Some(ByteSpan { start, end }).filter(|span| span.start < span.end), count));
+                let span = Some(ByteSpan { start, end }).filter(|span| span.start < span.end);
+                return Ok(PartOfObject { span, count, checksum: part.checksum.clone() });
             }
             (start, after) = (end, *uploaded_as);
         }

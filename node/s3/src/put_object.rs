@@ -2,17 +2,18 @@ use http::{HeaderMap, HeaderName, header};
 use mucura_metadata::{Act, Checksum};
 use mucura_s3_wire::conditions::WriteCondition;
 use mucura_s3_wire::request::PutObject;
-use mucura_store::PutObjectRequest;
+use mucura_store::{BodySize, PutObjectRequest};
 use mucura_types::BucketId;
 
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{checksums, conditions};
+use crate::{checksums, conditions, encryption, upload_body};
 
-const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+pub(crate) const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
 pub(crate) async fn put(
     call: &Call<'_>,
@@ -20,28 +21,45 @@ pub(crate) async fn put(
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    let new =
-        NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &request.key,
+        &call.conditions.head,
+        Some(&request.attributes),
+        &request.settings,
+    )
+    .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    let size = upload_body::size_of(&request.body);
     let put = PutObjectRequest {
         bucket: bucket.record.id,
-        key: request.key,
+        key: request.key.clone(),
         owner: new.owner,
-        size: request.body.len,
-        attributes: new.attributes,
+        size,
+        attributes: new.attributes.clone(),
         condition: conditions::of_write(&request.condition),
         origin: call.origin(&bucket, Act::Put),
+        seal: new.seal,
     };
+    let mut answer = Answer::ok();
+    encryption::show_new(put.seal.as_ref(), &mut answer.headers);
     let mut body = call.upload(request.body, payload)?;
     let stored = match call.store_object(put, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(body.explain(error)),
     };
-    let mut answer = Answer::ok().with(header::ETAG, &quoted(stored.etag));
+    answer = answer.with(header::ETAG, &quoted(stored.etag));
     if let Some(checksum) = &stored.checksum {
         show_checksum(checksum, &mut answer.headers);
     }
-    bucket.show_version(stored.version, &mut answer.headers);
+    bucket.show_new_version(stored.version, &mut answer.headers);
+    if let BodySize::Exact(size) = size {
+        let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+        let current = Current { key, size, modified_ms, attributes: &new.attributes };
+        lifecycle.show_expiration(&current, &mut answer.headers);
+    }
     Ok(answer)
 }
 
@@ -53,7 +71,7 @@ pub(crate) async fn check_early(
     key: &str,
     condition: &WriteCondition,
 ) -> Result<(), Failure> {
-    if *condition == WriteCondition::None {
+    if *condition == WriteCondition::default() {
         return Ok(());
     }
     let object = call.fresh.object(bucket, key, None).await?.filter(|object| !object.is_delete_marker());

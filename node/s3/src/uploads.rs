@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::{HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 use mucura_metadata::{UploadQuery, UploadRecord};
 use mucura_s3_wire::checksum::ChecksumType;
 use mucura_s3_wire::policy::Action;
@@ -8,17 +8,18 @@ use mucura_s3_wire::request::{
 };
 use mucura_s3_wire::xml::{self, ListedPart, ListedUpload, UploadPage};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::PutPartRequest;
+use mucura_store::{NewUpload, PutPartRequest};
 use mucura_types::{BucketId, WriteId};
 
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
+use crate::lifecycle::Lifecycle;
 use crate::listing::text;
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::put_object;
+use crate::{encryption, put_object, storage_class, upload_body};
 
 const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 const TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
@@ -28,14 +29,32 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     let checksum = request
         .checksum
         .map(|(algorithm, kind)| (kept_algorithm(algorithm), kind == ChecksumType::FullObject));
-    let new =
-        NewObject::prepare(call, &bucket, &request.key, Some(&request.attributes), &request.settings).await?;
-    let upload = call
-        .store()
-        .create_upload(bucket.record.id, &request.key, new.owner, new.attributes, checksum, call.deadline())
-        .await?;
+    let new = NewObject::prepare(
+        call,
+        &bucket,
+        &request.key,
+        &call.conditions.head,
+        Some(&request.attributes),
+        &request.settings,
+    )
+    .await?;
+    let mut headers = HeaderMap::new();
+    encryption::show_new(new.seal.as_ref(), &mut headers);
+    let begun = NewUpload {
+        bucket: bucket.record.id,
+        key: request.key.clone(),
+        initiator: call.user,
+        owner: new.owner,
+        attributes: new.attributes,
+        checksum,
+        seal: new.seal,
+    };
+    let upload = call.store().create_upload(begun, call.deadline()).await?;
     let document = xml::create_multipart_upload(&request.bucket, &request.key, &upload.to_string());
     let mut answer = Answer::xml(document);
+    answer.headers.extend(headers);
+    let now_ms = call.shared.runtime.clock.now_ms();
+    Lifecycle::of(call, &bucket).await?.show_abort(&request.key, now_ms, &mut answer.headers);
     if let Some((algorithm, kind)) = request.checksum {
         set(&mut answer.headers, ALGORITHM, algorithm.name());
         set(&mut answer.headers, TYPE, kind.name());
@@ -59,14 +78,18 @@ pub(crate) async fn put_part(
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: request.body.len,
+        size: upload_body::size_of(&request.body),
+        customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
+        encryption: upload.attributes.encryption,
     };
+    let mut answer = Answer::ok();
+    encryption::show(part.encryption.as_ref(), &mut answer.headers);
     let mut body = call.upload(request.body, payload)?.wanting(algorithm);
     let stored = match call.store_part(part, &mut body).await {
         Ok(stored) => stored,
         Err(error) => return Err(body.explain(error)),
     };
-    let mut answer = Answer::ok().with(header::ETAG, &quoted(stored.etag));
+    answer = answer.with(header::ETAG, &quoted(stored.etag));
     if let Some(checksum) = &stored.checksum {
         put_object::show_checksum(checksum, &mut answer.headers);
         answer.headers.remove(TYPE);
@@ -76,16 +99,19 @@ pub(crate) async fn put_part(
 
 pub(crate) async fn abort(call: &Call<'_>, request: AbortMultipartUpload) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    call.allow_object(&bucket, Action::AbortMultipartUpload, &request.key, None)?;
     let id = parse_id(&request.upload_id)?;
+    let upload = call.fresh.upload(bucket.record.id, &request.key, id).await?;
+    call.allow_upload(&bucket, Action::AbortMultipartUpload, &request.key, upload.as_ref())?;
     call.store().abort_upload(bucket.record.id, &request.key, id, call.deadline()).await?;
     Ok(Answer::no_content())
 }
 
 pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
-    call.allow_object(&bucket, Action::ListMultipartUploadParts, &request.key, None)?;
-    let (id, upload) = find(call, bucket.record.id, &request.key, &request.upload_id).await?;
+    let id = parse_id(&request.upload_id)?;
+    let upload = call.fresh.upload(bucket.record.id, &request.key, id).await?;
+    call.allow_upload(&bucket, Action::ListMultipartUploadParts, &request.key, upload.as_ref())?;
+    let upload = upload.ok_or(ErrorCode::NoSuchUpload)?;
     let after = u16::try_from(request.part_number_marker).unwrap_or(u16::MAX);
     let max = usize::try_from(request.max_parts).unwrap_or(usize::MAX);
     let page = call.fresh.parts(id, after, max).await?;
@@ -101,9 +127,14 @@ pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<An
         })
         .collect();
     let next = parts.last().filter(|_| page.truncated).map(|part| part.part_number);
-    let owner = call.shown(upload.owner).await?;
+    let (initiator, owner) = (call.shown(upload.initiator).await?, call.shown(upload.owner).await?);
     let checksum = upload.checksum.map(checksums::shown_of_upload);
-    Ok(Answer::xml(xml::list_parts(&request, &owner, checksum, &parts, next)))
+    let class = storage_class::listed(upload.attributes.storage_class);
+    let mut answer =
+        Answer::xml(xml::list_parts(&request, &initiator, &owner, &class, checksum, &parts, next));
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    lifecycle.show_abort(&request.key, upload.created.0, &mut answer.headers);
+    Ok(answer)
 }
 
 pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Result<Answer, Failure> {
@@ -125,21 +156,25 @@ pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Resu
         max: usize::try_from(request.max_uploads).unwrap_or(usize::MAX),
     };
     let found = call.fresh.list_uploads(bucket.record.id, query).await?;
+    let users = found.uploads.iter().flat_map(|upload| [upload.record.initiator, upload.record.owner]);
+    let users = call.shown_all(users).await?;
     let uploads: Vec<ListedUpload> = found
         .uploads
         .into_iter()
         .map(|upload| ListedUpload {
+            initiator: users.of(upload.record.initiator),
+            owner: users.of(upload.record.owner),
             key: text(&upload.key),
             upload_id: upload.id.to_string(),
             initiated_ms: upload.record.created.0,
+            storage_class: storage_class::listed(upload.record.attributes.storage_class),
             checksum: upload.record.checksum.map(checksums::shown_of_upload),
         })
         .collect();
     let common_prefixes: Vec<String> = found.common_prefixes.iter().map(text).collect();
     let next = found.truncated.then(|| last_of(&uploads, &common_prefixes));
     let page = UploadPage { uploads, common_prefixes, next };
-    let owner = call.shown(bucket.record.owner).await?;
-    Ok(Answer::xml(xml::list_multipart_uploads(&request, &page, &owner)))
+    Ok(Answer::xml(xml::list_multipart_uploads(&request, &page)))
 }
 
 /// What the page ended with: an upload, or a common prefix, which has no id.
@@ -168,6 +203,7 @@ pub(crate) fn parse_id(id: &str) -> Result<WriteId, ErrorCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mucura_s3_wire::xml::Owner;
 
     #[test]
     fn a_page_of_uploads_ends_with_whatever_sorts_last() {
@@ -175,6 +211,9 @@ mod tests {
             key: key.to_owned(),
             upload_id: "1-2".to_owned(),
             initiated_ms: 0,
+            initiator: Owner { id: String::new(), display_name: String::new() },
+            owner: Owner { id: String::new(), display_name: String::new() },
+            storage_class: "STANDARD".into(),
             checksum: None,
         };
         let pair = |key: &str, id: &str| (key.to_owned(), id.to_owned());

@@ -1,7 +1,5 @@
 //! Versions: their ids, and pages of them.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use http::HeaderName;
 use mucura_metadata::{self as kept, VersionId, VersionQuery};
@@ -10,13 +8,13 @@ use mucura_s3_wire::config::versions::{ListedKind, ListedVersion, VersionsPage};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::ListObjectVersions;
 use mucura_s3_wire::xml::Owner;
-use mucura_types::UserId;
 
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::checksums;
 use crate::errors::Failure;
 use crate::listing::text;
+use crate::storage_class;
 
 pub(crate) const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 pub(crate) const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
@@ -40,15 +38,8 @@ pub(crate) async fn list(call: &Call<'_>, request: ListObjectVersions) -> Result
         max: usize::try_from(request.max_keys).unwrap_or(usize::MAX),
     };
     let found = call.fresh.list_versions(bucket.record.id, query).await?;
-    let mut owners: BTreeMap<UserId, Owner> = BTreeMap::new();
-    for listed in &found.versions {
-        let owner = listed.version.owner;
-        if !owners.contains_key(&owner) {
-            owners.insert(owner, call.shown(owner).await?);
-        }
-    }
-    let versions =
-        found.versions.iter().filter_map(|listed| Some(shown(listed, owners.get(&listed.version.owner)?)));
+    let owners = call.shown_all(found.versions.iter().map(|listed| listed.version.owner)).await?;
+    let versions = found.versions.iter().map(|listed| shown(listed, owners.of(listed.version.owner)));
     let page = VersionsPage {
         bucket: request.bucket,
         prefix: request.prefix,
@@ -66,7 +57,7 @@ pub(crate) async fn list(call: &Call<'_>, request: ListObjectVersions) -> Result
     Ok(Answer::xml(page.to_xml()))
 }
 
-fn shown(listed: &kept::ListedVersion, owner: &Owner) -> ListedVersion {
+fn shown(listed: &kept::ListedVersion, owner: Owner) -> ListedVersion {
     let version = &listed.version;
     let id = if version.null { VersionId::Null } else { VersionId::At(listed.order) };
     let kind = match version.delete_marker {
@@ -75,7 +66,7 @@ fn shown(listed: &kept::ListedVersion, owner: &Owner) -> ListedVersion {
             etag: version.etag.to_string(),
             checksum: version.checksum.as_ref().map(checksums::shown_kind),
             size: version.size,
-            storage_class: "STANDARD".into(),
+            storage_class: storage_class::listed(version.storage_class.clone()),
         },
     };
     ListedVersion {
@@ -83,7 +74,7 @@ fn shown(listed: &kept::ListedVersion, owner: &Owner) -> ListedVersion {
         version_id: id.to_string(),
         is_latest: listed.newest,
         last_modified_ms: version.modified.0,
-        owner: owner.clone(),
+        owner,
         kind,
     }
 }

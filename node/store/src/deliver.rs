@@ -117,10 +117,6 @@ impl Inner {
         }
     }
 
-    fn leads(&self) -> bool {
-        *self.consensus.leader().borrow() == Some(self.config.node)
-    }
-
     /// Brings what waits for a webhook until nothing does, or another leads;
     /// gives the webhook's name.
     async fn bring_all(self: Arc<Self>, name: String, courier: Arc<dyn Courier>) -> String {

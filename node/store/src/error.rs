@@ -32,6 +32,10 @@ pub enum StoreError {
         /// How many it takes.
         needed: usize,
     },
+    /// The object is sealed by a key of the client, and the request did not
+    /// bring that key.
+    #[error("the key is not the one that the object was sealed by")]
+    WrongKey,
     /// All memory for bodies is in use. Try again.
     #[error("no buffers are free")]
     Busy,

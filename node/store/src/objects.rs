@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -12,11 +11,10 @@ use mucura_metadata::{
 use mucura_types::{BucketId, Order, UserId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::{Body, BodyFailed, BodyPlan};
+use crate::body::{Body, BodyFailed, BodyPlan, BodySize};
 use crate::digest::Digests;
+use crate::encrypted::SealWith;
 use crate::error::StoreError;
-use crate::fresh::Fresh;
-use crate::read::ObjectStream as Bytestream;
 use crate::store::{Inner, Store};
 use crate::write::{Label, StoredBody};
 
@@ -49,7 +47,7 @@ impl ObjectInfo {
 }
 
 /// What a PUT asks for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PutObjectRequest {
     /// Where.
     pub bucket: BucketId,
@@ -58,13 +56,15 @@ pub struct PutObjectRequest {
     /// Who writes it.
     pub owner: UserId,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
     /// What else the client said.
     pub attributes: Attributes,
     /// Under which condition.
     pub condition: WriteCondition,
     /// Where it comes from, if the bucket tells others of it.
     pub origin: Option<Origin>,
+    /// Whose key it is sealed by; none: it is not.
+    pub seal: Option<SealWith>,
 }
 
 /// A version just stored.
@@ -112,20 +112,31 @@ impl Store {
     ) -> Result<Stored, StoreError> {
         let inner = self.inner();
         let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
-        let stored = inner.write_body(body, request.size, label, deadline).await?;
-        let checksum = body.check(&stored.digests)?;
-        let etag = ETag { md5: stored.digests.entity_tag()?, parts: None };
+        let mut attributes = request.attributes;
+        let data_key = match &request.seal {
+            None => None,
+            Some(with) => {
+                let (data_key, encryption) = inner.new_data_key(with, request.bucket, &request.key)?;
+                attributes.encryption = Some(encryption);
+                Some(data_key)
+            }
+        };
+        let (stored, seal, digests) =
+            inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
+        let checksum = body.check(&digests)?;
+        let etag = ETag { md5: digests.entity_tag()?, parts: None };
+        let size = stored.size;
         let command = |body: Written| {
             ObjectChange::Put(PutObject {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 owner: request.owner,
-                size: request.size,
+                size,
                 etag,
                 checksum: checksum.clone(),
-                attributes: request.attributes.clone(),
+                attributes: attributes.clone(),
                 body,
-                seal: None,
+                seal,
                 condition: request.condition.clone(),
             })
             .into_command(request.origin.clone())
@@ -168,17 +179,6 @@ impl Store {
             Reply::Changed { version } => Ok(version),
             other => Err(StoreError::internal(format!("a change was answered {other:?}"))),
         }
-    }
-}
-
-impl Fresh {
-    /// The bytes `range` of a version; the range must lie within its size.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Internal`; then also from the stream.
-    pub async fn open(&self, object: &ObjectInfo, range: Range<u64>) -> Result<Bytestream, StoreError> {
-        let end = range.end.min(object.record.summary.size);
-        self.store.inner().open_body(object.record.body.clone(), range.start.min(end)..end).await
     }
 }
 

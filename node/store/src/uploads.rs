@@ -1,14 +1,16 @@
 use bytes::Bytes;
 use mucura_metadata as metadata;
 use mucura_metadata::{
-    Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, ObjectChange,
-    Origin, PartPage, PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord, WriteCondition,
-    Written,
+    Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, Encryption,
+    ObjectChange, Origin, PartPage, PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord,
+    WriteCondition, Written,
 };
 use mucura_types::{BucketId, UserId, WriteId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::Body;
+use crate::body::{Body, BodySize};
+use crate::encrypted::SealWith;
+use crate::encryption::CustomerKey;
 use crate::error::StoreError;
 use crate::fresh::Fresh;
 use crate::objects::Stored;
@@ -21,8 +23,27 @@ pub const PART_BYTES_MIN: u64 = 5 << 20;
 /// Completing reads every part's row.
 const COMPLETE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What begins an upload.
+#[derive(Debug)]
+pub struct NewUpload {
+    /// Where.
+    pub bucket: BucketId,
+    /// Its key.
+    pub key: String,
+    /// Who begins it.
+    pub initiator: UserId,
+    /// Whose the object will be.
+    pub owner: UserId,
+    /// What the object will carry.
+    pub attributes: Attributes,
+    /// The checksum asked for, and whether it is to be over the full object.
+    pub checksum: Option<(ChecksumAlgorithm, bool)>,
+    /// Whose key the object is sealed by; none: it is not.
+    pub seal: Option<SealWith>,
+}
+
 /// What an upload of a part asks for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PutPartRequest {
     /// Where.
     pub bucket: BucketId,
@@ -35,7 +56,11 @@ pub struct PutPartRequest {
     /// From 1 to 10,000.
     pub number: u16,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
+    /// How the upload is encrypted.
+    pub encryption: Option<Encryption>,
+    /// The key that the request brings, if it is a customer's.
+    pub customer_key: Option<CustomerKey>,
 }
 
 /// A part just stored.
@@ -73,19 +98,15 @@ impl Store {
     ///
     /// # Errors
     /// Rejected: no such bucket.
-    pub async fn create_upload(
-        &self,
-        bucket: BucketId,
-        key: &str,
-        owner: UserId,
-        attributes: Attributes,
-        checksum: Option<(ChecksumAlgorithm, bool)>,
-        deadline: Instant,
-    ) -> Result<WriteId, StoreError> {
+    pub async fn create_upload(&self, new: NewUpload, deadline: Instant) -> Result<WriteId, StoreError> {
         let inner = self.inner();
+        let NewUpload { bucket, key, initiator, owner, mut attributes, checksum, seal } = new;
+        if let Some(with) = seal {
+            attributes.encryption = Some(inner.new_data_key(&with, bucket, &key)?.1);
+        }
         let upload = inner.gateway.session(deadline).await?.next_write();
-        let key = Bytes::from(key.to_owned());
-        let create = CreateUpload { bucket, key, upload, owner, attributes, checksum };
+        let key = Bytes::from(key);
+        let create = CreateUpload { bucket, key, upload, initiator, owner, attributes, checksum };
         inner.gateway.once(Command::CreateUpload(create), deadline).await?;
         Ok(upload)
     }
@@ -102,20 +123,25 @@ impl Store {
     ) -> Result<PartInfo, StoreError> {
         let inner = self.inner();
         let label = Label { bucket: request.bucket, owner: request.owner, key: request.key.clone() };
-        let stored = inner.write_body(body, request.size, label, deadline).await?;
-        let checksum = body.check(&stored.digests)?;
-        let md5 = stored.digests.entity_tag()?;
+        let unwrap = |encryption| {
+            inner.data_key(encryption, request.bucket, &request.key, request.customer_key.as_ref())
+        };
+        let data_key = request.encryption.as_ref().map(unwrap).transpose()?;
+        let (stored, seal, digests) =
+            inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
+        let checksum = body.check(&digests)?;
+        let (md5, size) = (digests.entity_tag()?, stored.size);
         let command = |body: Written| {
             Command::PutPart(PutPart {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 upload: request.upload,
                 number: request.number,
-                size: request.size,
+                size,
                 md5,
                 checksum: checksum.clone(),
                 body,
-                seal: None,
+                seal,
             })
         };
         inner.commit(stored, command).await?;

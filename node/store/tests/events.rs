@@ -18,7 +18,7 @@ use mucura_metadata::{
     Act, BucketChange, DeleteCondition, DeleteObject, Event, EventTarget, Notification, NotificationRule,
     ObjectEvent, Origin, RequestIds, WriteCondition,
 };
-use mucura_store::{Courier, NotDelivered, PutObjectRequest, Store, Webhook};
+use mucura_store::{BodySize, Courier, NotDelivered, PutObjectRequest, Store, Webhook};
 use mucura_types::BucketId;
 
 /// A webhook that takes over two messages of three, and forgets to say so of
@@ -56,9 +56,10 @@ async fn put(store: &Store, bucket: BucketId, key: &str) {
         bucket,
         key: key.into(),
         owner: OWNER,
-        size: 1,
+        size: BodySize::Exact(1),
         attributes: Default::default(),
         condition: WriteCondition::default(),
+        seal: None,
         origin: origin(Act::Put),
     };
     store.put_object(request, &mut MemoryBody::whole(b"x"), deadline()).await.unwrap();

@@ -1,4 +1,4 @@
-use prometheus::{IntGauge, IntGaugeVec, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use crate::define;
 
@@ -23,6 +23,8 @@ pub struct NodeSample {
     pub peers_connected: u64,
     /// How the site is; none if that is not known now.
     pub site: Option<SiteSample>,
+    /// What lifecycle rules did here.
+    pub lifecycle: LifecycleSample,
 }
 
 /// How the site is, as one node sees it.
@@ -34,6 +36,23 @@ pub struct SiteSample {
     pub events_waiting: u64,
     /// Events that were dropped because too many waited.
     pub events_lost: u64,
+}
+
+/// What lifecycle rules did on a node since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LifecycleSample {
+    /// Objects that expired.
+    pub objects_expired: u64,
+    /// Noncurrent versions that were deleted.
+    pub versions_expired: u64,
+    /// Delete markers that were removed.
+    pub markers_removed: u64,
+    /// Uploads that were aborted.
+    pub uploads_aborted: u64,
+    /// Versions that got another storage class.
+    pub transitions: u64,
+    /// Seconds since the last complete pass; none if another node knows.
+    pub pass_age_s: Option<u64>,
 }
 
 /// The metadata log of a node.
@@ -82,6 +101,8 @@ pub(crate) struct NodeGauges {
     at_risk: IntGaugeVec,
     events_waiting: IntGaugeVec,
     events_lost: IntGaugeVec,
+    lifecycle: IntCounterVec,
+    lifecycle_age: IntGaugeVec,
 }
 
 impl NodeGauges {
@@ -127,6 +148,19 @@ impl NodeGauges {
                 "Events dropped from the queues there are because too many waited.",
                 &[],
             )?,
+            lifecycle: define::counters(
+                registry,
+                "mucura_lifecycle_actions_total",
+                "What lifecycle rules did: objects and versions expired, delete markers removed, uploads aborted, \
+                 versions given another storage class.",
+                &["action"],
+            )?,
+            lifecycle_age: define::gauges(
+                registry,
+                "mucura_lifecycle_pass_age_seconds",
+                "Since the last complete pass over all lifecycle rules; shown by the node that leads.",
+                &[],
+            )?,
         })
     }
 
@@ -170,6 +204,26 @@ impl NodeGauges {
             if let Some(count) = count {
                 gauges.with_label_values::<&str>(&[]).set(gauge(count));
             }
+        }
+        self.set_lifecycle(&now.lifecycle);
+    }
+}
+
+impl NodeGauges {
+    fn set_lifecycle(&self, now: &LifecycleSample) {
+        self.lifecycle.reset();
+        for (action, count) in [
+            ("expire_object", now.objects_expired),
+            ("expire_version", now.versions_expired),
+            ("remove_marker", now.markers_removed),
+            ("abort_upload", now.uploads_aborted),
+            ("transition", now.transitions),
+        ] {
+            self.lifecycle.with_label_values(&[action]).inc_by(count);
+        }
+        self.lifecycle_age.reset();
+        if let Some(age_s) = now.pass_age_s {
+            self.lifecycle_age.with_label_values::<&str>(&[]).set(gauge(age_s));
         }
     }
 }

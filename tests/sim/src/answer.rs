@@ -3,10 +3,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use mucura_consensus::{Consensus, ConsensusError};
-use mucura_metadata::{Command, DeleteCondition, Envelope, ListQuery, SiteSeed, WriteCondition};
+use mucura_metadata::{
+    Command, DeleteCondition, DeleteObject, Envelope, ListQuery, NewBucket, SiteSeed, WriteCondition,
+};
 use mucura_store::{
-    Body, CompleteRequest, CopySource, Fresh, ObjectInfo, PutObjectRequest, PutPartRequest, ROOT_USER, Store,
-    StoreError,
+    Body, BodySize, CompleteRequest, CopySource, Fresh, NewUpload, ObjectInfo, ObjectReader,
+    PutObjectRequest, PutPartRequest, ROOT_USER, Store, StoreError,
 };
 use mucura_types::BucketId;
 use tokio::time::Instant;
@@ -30,7 +32,10 @@ impl Handler {
         match ask {
             Ask::Found => self.found().await,
             Ask::Bucket => {
-                self.store.create_bucket(BUCKET, ROOT_USER, self.deadline).await.map_err(told)?;
+                self.store
+                    .create_bucket(BUCKET, ROOT_USER, NewBucket::default(), self.deadline)
+                    .await
+                    .map_err(told)?;
                 Ok(Reply::Done)
             }
             Ask::Put { key, body, condition } => {
@@ -39,12 +44,14 @@ impl Handler {
             }
             Ask::Get { key, range } => {
                 let fresh = self.fresh().await?;
-                let Some(info) = fresh.object(self.bucket(&fresh).await?, &key).await.map_err(told)? else {
+                let bucket = self.bucket(&fresh).await?;
+                let Some(info) = fresh.object(bucket, &key, None).await.map_err(told)? else {
                     return Ok(Reply::Got(None));
                 };
                 let size = info.record.summary.size;
                 let range = range.start.min(size)..range.end.min(size);
-                let mut stream = fresh.open(&info, range).await.map_err(told)?;
+                let reader = fresh.reader(bucket, &key, &info, None).map_err(told)?;
+                let mut stream = reader.open(range).await.map_err(told)?;
                 let mut bytes = Vec::new();
                 let read = async {
                     while let Some(piece) = stream.next().await {
@@ -59,16 +66,26 @@ impl Handler {
                 Ok(Reply::Got(Some(Got { tag: info.record.summary.etag, size, bytes: bytes.into() })))
             }
             Ask::Delete { key } => {
-                let bucket = self.bucket(&self.fresh().await?).await?;
-                let condition = DeleteCondition::default();
-                let existed = self.store.delete_object(bucket, &key, condition, self.deadline).await;
-                Ok(Reply::Deleted { existed: existed.map_err(told)? })
+                let delete = DeleteObject {
+                    bucket: self.bucket(&self.fresh().await?).await?,
+                    key: key.into(),
+                    version: None,
+                    by: ROOT_USER,
+                    bypass: false,
+                    condition: DeleteCondition::default(),
+                };
+                let deleted = self.store.delete_object(delete, None, self.deadline).await;
+                Ok(Reply::Deleted { existed: deleted.map_err(told)?.existed })
             }
             Ask::Copy { from, tag, to } => {
                 let fresh = self.fresh().await?;
-                let info = fresh.object(self.bucket(&fresh).await?, &from).await.map_err(told)?;
+                let bucket = self.bucket(&fresh).await?;
+                let info = fresh.object(bucket, &from, None).await.map_err(told)?;
                 match info {
-                    Some(info) if info.record.summary.etag == tag => self.copy(&fresh, &info, to).await,
+                    Some(info) if info.record.summary.etag == tag => {
+                        let reader = fresh.reader(bucket, &from, &info, None).map_err(told)?;
+                        self.copy(&reader, &info, to).await
+                    }
                     _ => Err(Failure::Refused("the source is another by now".into())),
                 }
             }
@@ -85,10 +102,16 @@ impl Handler {
             }
             Ask::Begin { key } => {
                 let bucket = self.bucket(&self.fresh().await?).await?;
-                let begun = self
-                    .store
-                    .create_upload(bucket, &key, ROOT_USER, Default::default(), None, self.deadline)
-                    .await;
+                let new = NewUpload {
+                    bucket,
+                    key,
+                    initiator: ROOT_USER,
+                    owner: ROOT_USER,
+                    attributes: Default::default(),
+                    checksum: None,
+                    seal: None,
+                };
+                let begun = self.store.create_upload(new, self.deadline).await;
                 Ok(Reply::Upload(begun.map_err(told)?))
             }
             Ask::Part { key, upload, number, body } => {
@@ -98,7 +121,9 @@ impl Handler {
                     owner: ROOT_USER,
                     upload,
                     number,
-                    size: body.bytes.len() as u64,
+                    size: BodySize::Exact(body.bytes.len() as u64),
+                    encryption: None,
+                    customer_key: None,
                 };
                 let stored = self.store.put_part(request, &mut body.body(), self.deadline).await;
                 Ok(Reply::Part(stored.map_err(told)?.etag.md5))
@@ -112,6 +137,7 @@ impl Handler {
                     etag: tag,
                     checksum: None,
                     condition: WriteCondition::default(),
+                    origin: None,
                 };
                 let stored = self.store.complete_upload(request).await.map_err(told)?;
                 match stored.etag == tag {
@@ -170,16 +196,18 @@ impl Handler {
             bucket: self.bucket(&self.fresh().await?).await?,
             key,
             owner: ROOT_USER,
-            size,
+            size: BodySize::Exact(size),
             attributes: Default::default(),
             condition,
+            seal: None,
+            origin: None,
         };
         self.store.put_object(request, body, self.deadline).await.map_err(told)?;
         Ok(Reply::Done)
     }
 
-    async fn copy(&self, fresh: &Fresh, info: &ObjectInfo, to: String) -> Result<Reply, Failure> {
-        let stream = fresh.open(info, 0..u64::MAX).await.map_err(told)?;
+    async fn copy(&self, reader: &ObjectReader, info: &ObjectInfo, to: String) -> Result<Reply, Failure> {
+        let stream = reader.open(0..u64::MAX).await.map_err(told)?;
         let mut source = CopySource::new(stream, None);
         self.put(to, info.record.summary.size, WriteCondition::default(), &mut source).await
     }

@@ -141,7 +141,7 @@ pub(crate) fn told(error: StoreError) -> Failure {
             Rejection::SessionEnded | Rejection::WriteSessionEnded | Rejection::SequenceForgotten,
         ) => Failure::Unknown(error.to_string()),
         StoreError::Rejected(rejection) => Failure::Rejected(rejection),
-        StoreError::Internal { .. } => Failure::Wrong(error.to_string()),
+        StoreError::Internal { .. } | StoreError::WrongKey => Failure::Wrong(error.to_string()),
         StoreError::Unavailable { .. }
         | StoreError::NotEnoughDrives { .. }
         | StoreError::NotEnoughShards { .. }

@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 use mucura_types::{BucketId, Timestamp, UserId};
 
@@ -12,14 +14,16 @@ use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query::{self, UploadQuery};
-use crate::record::{Acl, BucketDocument, BucketRecord, ObjectLock, Ownership, Versioning};
+use crate::record::{Acl, BucketDocument, BucketRecord, Grantee, ObjectLock, Ownership, Versioning};
 use crate::reply::{MalformedCommand, Rejection, Reply};
+use crate::view::View;
 
 /// The most uploads under way that a deletion of their bucket aborts.
 const UPLOADS_ABORTED_MAX: usize = 1000;
-/// The longest document, bytes: rows stay under 32 KiB. The longest that S3
-/// allows are policies of 20 KiB.
-pub(super) const DOCUMENT_BYTES_MAX: usize = 28 << 10;
+/// The longest document, bytes: a lifecycle of a thousand rules.
+const DOCUMENT_BYTES_MAX: usize = 240 << 10;
+/// What of a document is in one row, bytes: rows stay under 32 KiB.
+const DOCUMENT_PAGE_BYTES: usize = 24 << 10;
 
 pub(super) fn create(
     name: &str,
@@ -80,7 +84,7 @@ pub(super) fn delete(name: &str, id: BucketId, stamps: &mut Stamps, rows: &Overl
     }
     accept!(notification::set_rules(id, name, None, stamps, rows)?);
     for document in bucket.documents {
-        rows.delete(keys::bucket_document(id, document));
+        remove_document(id, document, rows)?;
     }
     rows.delete(keys::bucket(name));
     rows.delete(keys::bucket_id(id));
@@ -113,7 +117,7 @@ pub(super) fn change(
             bucket.acl.clone_from(acl);
         }
         BucketChange::Ownership(ownership) => {
-            if *ownership == Some(Ownership::BucketOwnerEnforced) && bucket.acl.is_some() {
+            if *ownership == Some(Ownership::BucketOwnerEnforced) && grants_to_others(&bucket) {
                 return Ok(Err(Rejection::AclNotPrivate));
             }
             bucket.ownership = *ownership;
@@ -128,7 +132,7 @@ pub(super) fn change(
                 accept!(text.as_ref().map_or(Ok(()), check_document));
                 accept!(notification::set_rules(id, &name, None, stamps, rows)?);
             }
-            accept!(set_document(&mut bucket, *document, text.as_ref(), rows));
+            accept!(set_document(&mut bucket, *document, text.as_ref(), rows)?);
         }
     }
     rows.put(keys::bucket(&name), encode(&bucket));
@@ -150,7 +154,7 @@ fn set_notification(
     if let Err(rejection) = notification::set_rules(bucket.id, name, new, stamps, rows)? {
         return Ok(Err(rejection));
     }
-    Ok(set_document(bucket, BucketDocument::Notification, new.map(|new| &new.text), rows))
+    set_document(bucket, BucketDocument::Notification, new.map(|new| &new.text), rows)
 }
 
 fn check_document(text: &Bytes) -> Result<(), Rejection> {
@@ -168,22 +172,41 @@ fn check_acl(acl: Option<&Acl>, ownership: Option<Ownership>) -> Result<(), Reje
     }
 }
 
+fn grants_to_others(bucket: &BucketRecord) -> bool {
+    let owner = Grantee::User(bucket.owner);
+    bucket.acl.iter().flat_map(|acl| &acl.grants).any(|grant| grant.grantee != owner)
+}
+
 fn set_document(
     bucket: &mut BucketRecord,
     document: BucketDocument,
     text: Option<&Bytes>,
     rows: &Overlay<'_>,
-) -> Result<(), Rejection> {
-    let row = keys::bucket_document(bucket.id, document);
-    bucket.documents.retain(|there| *there != document);
-    match text {
-        None => rows.delete(row),
-        Some(text) => {
-            check_document(text)?;
-            rows.put(row, text.clone());
-            bucket.documents.push(document);
-            bucket.documents.sort_unstable();
-        }
+) -> Result<Result<(), Rejection>, ExecuteError> {
+    if let Some(Err(rejection)) = text.map(check_document) {
+        return Ok(Err(rejection));
     }
+    remove_document(bucket.id, document, rows)?;
+    bucket.documents.retain(|there| *there != document);
+    if let Some(text) = text {
+        // Also an empty one has a row.
+        let pages = text.chunks(DOCUMENT_PAGE_BYTES).chain(text.is_empty().then_some(&[][..]));
+        for (page, bytes) in (0u8..).zip(pages) {
+            rows.put(keys::bucket_document_page(bucket.id, document, page), text.slice_ref(bytes));
+        }
+        bucket.documents.push(document);
+        bucket.documents.sort_unstable();
+    }
+    Ok(Ok(()))
+}
+
+fn remove_document(id: BucketId, document: BucketDocument, rows: &Overlay<'_>) -> Result<(), ExecuteError> {
+    let (from, to) = keys::all(&keys::bucket_document(id, document));
+    let mut pages = Vec::new();
+    rows.scan(&from, &to, &mut |key, _| {
+        pages.push(key.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    pages.into_iter().for_each(|key| rows.delete(key));
     Ok(())
 }

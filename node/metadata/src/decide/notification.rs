@@ -10,7 +10,6 @@ use mucura_types::{BucketId, HybridTime, Order};
 
 use crate::codec::encode;
 use crate::command::{DeleteObject, Notification};
-use crate::decide::bucket::DOCUMENT_BYTES_MAX;
 use crate::decide::{Decided, TEXT_MAX};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
@@ -167,14 +166,15 @@ pub(super) fn set_rules(
     stamps: &mut Stamps,
     rows: &Overlay<'_>,
 ) -> Result<Result<(), Rejection>, ExecuteError> {
-    let rules = new.map_or(&[][..], |new| &new.rules);
-    if let Err(rejection) = check_rules(rules) {
+    let new_rules = new.map_or(&[][..], |new| &new.rules);
+    if let Err(rejection) = check_rules(new_rules) {
         return Ok(Err(rejection));
     }
     let targets = |rules: &[NotificationRule]| -> BTreeSet<EventTarget> {
         rules.iter().map(|rule| rule.target.clone()).collect()
     };
-    let (before, after) = (targets(&query::notification_rules(rows, bucket)?), targets(rules));
+    let old = query::notification_rules(rows, bucket)?;
+    let (before, after) = (targets(&old), targets(new_rules));
     if let Err(rejection) = check_targets(&after, rows)? {
         return Ok(Err(rejection));
     }
@@ -188,17 +188,20 @@ pub(super) fn set_rules(
     for target in before.difference(&after) {
         leave(target, rows)?;
     }
-    match rules {
-        [] => rows.delete(keys::notification_rules(bucket)),
-        rules => rows.put(keys::notification_rules(bucket), encode(&rules)),
+    // There are fewer than 256.
+    (0u8..).zip(&old).for_each(|(place, _)| rows.delete(keys::notification_rule(bucket, place)));
+    for (place, rule) in (0u8..).zip(new_rules) {
+        rows.put(keys::notification_rule(bucket, place), encode(rule));
     }
     Ok(Ok(()))
 }
 
 fn check_rules(rules: &[NotificationRule]) -> Result<(), Rejection> {
     let fits = rules.len() <= RULES_MAX
-        && rules.iter().all(|rule| rule.id.len() <= TEXT_MAX && EventTarget::is_name(rule.target.name()))
-        && encode(&rules).len() <= DOCUMENT_BYTES_MAX;
+        && rules.iter().all(|rule| {
+            let longest = rule.id.len().max(rule.prefix.len()).max(rule.suffix.len());
+            longest <= TEXT_MAX && EventTarget::is_name(rule.target.name())
+        });
     if fits { Ok(()) } else { Err(too_long()) }
 }
 

@@ -17,15 +17,19 @@ use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The longest key (S3, object keys), bytes.
 const KEY_BYTES_MAX: usize = 1024;
-/// The most bytes of headers and user metadata: what HTTP lets through, and
-/// some more.
-const HEADER_BYTES_MAX: usize = 10 << 10;
+/// The most bytes of headers and user metadata together (S3, object metadata).
+const HEADER_BYTES_MAX: usize = 8 << 10;
 /// The most bytes of tags: ten of the longest that S3 allows.
 const TAG_BYTES_MAX: usize = 12 << 10;
 /// The most grants of an access control list (S3, access control list overview).
 pub(super) const GRANTS_MAX: usize = 100;
+/// The most bytes of the name of a storage class.
+const CLASS_BYTES_MAX: usize = 64;
 /// The most bytes of a wrapped key and of the name of another's key.
 const KEY_TEXT_MAX: usize = 2 << 10;
+/// What the lengths of a name and a value take in a row, at most, bytes: so
+/// many empty ones are not nothing.
+const PAIR_BYTES: usize = 4;
 /// Bytes that sealing adds to an inline body, at most: those of the site key
 /// and of an object's own.
 const SEAL_BYTES_MAX: usize = 96;
@@ -33,11 +37,14 @@ const SEAL_BYTES_MAX: usize = 96;
 /// Bounds what a client may say of an object besides its bytes, so that a row
 /// stays under 32 KiB.
 pub(super) fn check_said(key: &[u8], said: &Attributes) -> Result<(), Rejection> {
-    let len = |pairs: &[(String, String)]| pairs.iter().map(|(a, b)| a.len() + b.len()).sum::<usize>();
+    let len = |pairs: &[(String, String)]| {
+        pairs.iter().map(|(name, value)| name.len() + value.len() + PAIR_BYTES).sum::<usize>()
+    };
     let fits = !key.is_empty()
         && key.len() <= KEY_BYTES_MAX
         && len(&said.headers) + len(&said.user) <= HEADER_BYTES_MAX
         && len(&said.tags) <= TAG_BYTES_MAX
+        && said.storage_class.as_ref().is_none_or(|class| class.len() <= CLASS_BYTES_MAX)
         && said.acl.as_ref().is_none_or(|acl| acl.grants.len() <= GRANTS_MAX)
         && said.encryption.as_ref().is_none_or(|encryption| encode(encryption).len() <= KEY_TEXT_MAX);
     if fits { Ok(()) } else { Err(Rejection::Malformed(MalformedCommand::TextLength)) }
@@ -68,10 +75,11 @@ pub(super) fn put(
             modified: order.time.timestamp(),
             owner: put.owner,
             checksum: put.checksum.clone(),
+            storage_class: put.attributes.storage_class.clone(),
         },
         body,
         seal: put.seal,
-        attributes: Attributes { lock, ..put.attributes.clone() },
+        attributes: Attributes { lock, storage_class: None, ..put.attributes.clone() },
     };
     slot.put(order, &record, rows);
     if let Some(origin) = origin {
@@ -111,7 +119,11 @@ fn delete_current(
     rows: &Overlay<'_>,
 ) -> Decided {
     accept!(check_key(&delete.key));
-    accept!(slot.check_delete(&delete.condition, slot.current(), rows)?);
+    accept!(slot.check_delete(
+        &delete.condition,
+        slot.newest().filter(|(_, v)| !v.summary.delete_marker),
+        rows
+    )?);
     let existed = slot.current().is_some();
     let null = slot.make_room(stamps, rows)?;
     if for_good {
@@ -127,6 +139,7 @@ fn delete_current(
             modified: order.time.timestamp(),
             owner: delete.by,
             checksum: None,
+            storage_class: None,
         },
         body: Body::Inline(Bytes::new()),
         seal: None,
@@ -146,7 +159,7 @@ fn delete_version(
     rows: &Overlay<'_>,
 ) -> Decided {
     let found = slot.find(id, rows)?;
-    accept!(slot.check_delete(&delete.condition, found.as_ref().map(|(_, version)| version), rows)?);
+    accept!(slot.check_delete(&delete.condition, found.as_ref(), rows)?);
     let Some((order, version)) = found else {
         return Ok(Ok(Reply::Deleted { existed: false, version: Some(id), marker: false }));
     };
@@ -184,6 +197,18 @@ pub(super) fn change(
             said.lock.retention = *retention;
         }
         VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
+        VersionChange::StorageClass { at, from, .. }
+            if order != *at || version.summary.storage_class != *from =>
+        {
+            return Ok(Err(Rejection::PreconditionFailed));
+        }
+        VersionChange::StorageClass { to, .. } => {
+            accept!(check_said(
+                &change.key,
+                &Attributes { storage_class: to.clone(), ..Attributes::default() }
+            ));
+            version.summary.storage_class.clone_from(to);
+        }
     }
     accept!(check_said(&change.key, &version.attributes));
     slot.put(order, &version, rows);
@@ -223,12 +248,13 @@ pub(super) fn store_body(
         Some(_) => {}
     }
     let stored = seal.map_or(size, |seal| seal.stored);
-    // All chunks but the last are full, so that offsets follow from numbers.
-    let full = chunks.iter().rev().skip(1).all(|c| usize::try_from(c.len) == Ok(CHUNK_BYTES_MAX));
-    let last = chunks
-        .last()
-        .is_some_and(|c| c.len > 0 && usize::try_from(c.len).is_ok_and(|n| n <= CHUNK_BYTES_MAX));
-    if !full || !last || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != stored {
+    // All chunks but the last are as long as the first, so that offsets follow from numbers.
+    let sound = chunks.first().zip(chunks.last()).is_some_and(|(first, last)| {
+        usize::try_from(first.len).is_ok_and(|len| len <= CHUNK_BYTES_MAX)
+            && (1..=first.len).contains(&last.len)
+            && chunks.iter().rev().skip(1).all(|chunk| chunk.len == first.len)
+    });
+    if !sound || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != stored {
         return Ok(Err(Rejection::Malformed(MalformedCommand::ChunkSizes)));
     }
     if chunks.iter().any(|c| c.exceptions.iter().any(|e| usize::from(e.position) >= c.profile.shards())) {

@@ -35,6 +35,7 @@ pub(super) fn create(create: &CreateUpload, now: Timestamp, rows: &Overlay<'_>) 
     }
     let record = UploadRecord {
         created: now,
+        initiator: create.initiator,
         owner: create.owner,
         attributes: create.attributes.clone(),
         checksum: create.checksum,
@@ -119,10 +120,11 @@ pub(super) fn complete(
             modified: order.time.timestamp(),
             owner: upload.owner,
             checksum: complete.checksum.clone(),
+            storage_class: upload.attributes.storage_class.clone(),
         },
         body: Body::Parts(complete.upload),
         seal: None,
-        attributes: Attributes { lock, ..upload.attributes },
+        attributes: Attributes { lock, storage_class: None, ..upload.attributes },
     };
     slot.put(order, &version, rows);
     rows.delete(keys::upload(complete.bucket, &complete.key, complete.upload));

@@ -14,7 +14,12 @@ use crate::view::View;
 /// # Errors
 /// Rows cannot be read.
 pub fn notification_rules(view: &dyn View, bucket: BucketId) -> Found<Vec<NotificationRule>> {
-    Ok(get(view, "notification rules", &keys::notification_rules(bucket))?.unwrap_or_default())
+    let mut found = Vec::new();
+    each(view, keys::all(&keys::notification_rules(bucket)), |_, value| {
+        found.push(decode("notification rule", value)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
 }
 
 /// The queue of a target.

@@ -1,4 +1,4 @@
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use bytes::Bytes;
 use mucura_types::{BucketId, WriteId};
@@ -53,6 +53,31 @@ pub fn parts_of_upload(
         let number = keys::parse_part(key).ok_or(ExecuteError::Key { what: "part" })?;
         found.push((number, decode("part", value)?));
         Ok(if found.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(found)
+}
+
+/// The parts of an object that `range` of its bytes lies in, in order, each
+/// with what of it is wanted.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn parts_within(
+    view: &dyn View,
+    upload: WriteId,
+    range: Range<u64>,
+) -> Found<Vec<(PartRecord, Range<u64>)>> {
+    let mut found = Vec::new();
+    let mut start = 0u64;
+    each(view, keys::all(&keys::parts_of(upload)), |_, value| {
+        let part: PartRecord = decode("part", value)?;
+        let (here, end) = (start, start.saturating_add(part.size));
+        let within = range.start.max(here)..range.end.min(end);
+        start = end;
+        if within.start < within.end {
+            found.push((part, within.start - here..within.end - here));
+        }
+        Ok(if end < range.end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(found)
 }
@@ -127,7 +152,10 @@ pub fn list_uploads(view: &dyn View, bucket: BucketId, query: &UploadQuery) -> F
         return Ok(page);
     }
     let (first, end) = keys::all(&keys::uploads_prefix(bucket, &query.prefix));
-    let from = first.max(keys::uploads_prefix(bucket, &query.after));
+    let from = first.max(match query.after_id {
+        Some(id) if !query.after.is_empty() => keys::upload(bucket, &query.after, id),
+        _ => keys::uploads_prefix(bucket, &query.after),
+    });
     each(view, (from, end), |row, value| {
         let (key, id) = keys::parse_upload(row).ok_or(ExecuteError::Key { what: "upload" })?;
         let seen = match query.after_id {

@@ -143,9 +143,13 @@ pub fn list_versions(view: &dyn View, bucket: BucketId, query: &VersionQuery) ->
     }
     let (first, end) = keys::all(&keys::versions_prefix(bucket, &query.prefix));
     let delimited = |key: &[u8]| common_prefix(key, &query.prefix, &query.delimiter);
-    let mut from = first.max(start(view, bucket, query)?);
+    let start = start(view, bucket, query)?;
     // The key of the row before, so that only the first of each is the newest.
-    let mut before = query.after_id.map(|_| query.after.clone());
+    let mut before = match query.after_id {
+        Some(_) => key_before(view, bucket, &query.after, &start)?,
+        None => None,
+    };
+    let mut from = first.max(start);
     let mut last = None;
     loop {
         let mut skip = None;
@@ -187,18 +191,36 @@ fn start(view: &dyn View, bucket: BucketId, query: &VersionQuery) -> Found<Vec<u
     if query.after.is_empty() {
         return Ok(Vec::new());
     }
+    let is_shown = query.after.starts_with(&query.prefix)
+        && common_prefix(&query.after, &query.prefix, &query.delimiter).is_none();
     let order = match query.after_id {
-        Some(VersionId::At(order)) => Some(order),
-        Some(VersionId::Null) => {
+        Some(VersionId::At(order)) if is_shown => Some(order),
+        Some(VersionId::Null) if is_shown => {
             version(view, bucket, &query.after, VersionId::Null)?.map(|(order, _)| order)
         }
-        None => None,
+        _ => None,
     };
     Ok(match order {
-        // Keys of equal length: the next one is behind it.
-        Some(order) => [keys::version(bucket, &query.after, order), vec![0]].concat(),
+        Some(order) => behind_version(bucket, &query.after, order),
         None => behind(bucket, &query.prefix, &query.delimiter, &query.after),
     })
+}
+
+/// Where what follows a version begins.
+fn behind_version(bucket: BucketId, key: &[u8], order: Order) -> Vec<u8> {
+    // Row keys are of equal length: the next one is behind it.
+    [keys::version(bucket, key, order), vec![0]].concat()
+}
+
+/// The key of the row before `from`, if that is a version of `key`. The version
+/// that the page before ended with may be gone, and what follows be the newest.
+fn key_before(view: &dyn View, bucket: BucketId, key: &[u8], from: &[u8]) -> Found<Option<Bytes>> {
+    let mut before = None;
+    each(view, (keys::versions_of(bucket, key), from.to_vec()), |_, _| {
+        before = Some(Bytes::copy_from_slice(key));
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(before)
 }
 
 /// Up to `max` versions of a bucket behind a place, in order of key, then
@@ -214,14 +236,17 @@ pub fn versions_from(
 ) -> Found<Vec<ListedVersion<VersionRecord>>> {
     let (first, end) = keys::all(&keys::versions_prefix(bucket, &[]));
     let from = match after {
-        Some((key, order)) => [keys::version(bucket, key, order), vec![0]].concat(),
+        Some((key, order)) => behind_version(bucket, key, order),
         None => first,
     };
-    let mut before = after.map(|(key, _)| Bytes::copy_from_slice(key));
     let mut found = Vec::new();
     if max == 0 {
         return Ok(found);
     }
+    let mut before = match after {
+        Some((key, _)) => key_before(view, bucket, key, &from)?,
+        None => None,
+    };
     each(view, (from, end), |row, value| {
         let (key, order) = keys::parse_version(row).ok_or(ExecuteError::Key { what: "version" })?;
         let key = Bytes::from(key);

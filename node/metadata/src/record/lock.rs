@@ -56,13 +56,11 @@ impl Lock {
     }
 
     /// Whether the retention may be replaced by `next` at `now`. It may always
-    /// become longer and stricter.
+    /// become longer; its mode stays, also if the other is stricter (S3,
+    /// PutObjectRetention).
     pub fn allows_change(self, next: Option<Retention>, now: Timestamp, bypass: bool) -> bool {
         let Some(current) = self.retention.filter(|current| current.until > now) else { return true };
-        let extends = next.is_some_and(|next| {
-            next.until >= current.until
-                && (next.mode == current.mode || next.mode == RetentionMode::Compliance)
-        });
+        let extends = next.is_some_and(|next| next.until >= current.until && next.mode == current.mode);
         extends || (bypass && current.mode == RetentionMode::Governance)
     }
 }
@@ -104,13 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn a_retention_becomes_longer_and_stricter_and_never_less_without_bypass() {
+    fn a_retention_becomes_longer_and_nothing_else_without_bypass() {
         use RetentionMode::{Compliance, Governance};
         let next = |mode, until| Some(Retention { mode, until: Timestamp(until) });
         let change = |of: Lock, to, bypass| of.allows_change(to, Timestamp(5), bypass);
         for (mode, to, plain, bypassed) in [
             (Governance, next(Governance, 11), true, true),
-            (Governance, next(Compliance, 10), true, true),
+            (Governance, next(Compliance, 10), false, true),
+            (Governance, next(Governance, 10), true, true),
             (Governance, next(Governance, 9), false, true),
             (Governance, None, false, true),
             (Compliance, next(Compliance, 11), true, true),

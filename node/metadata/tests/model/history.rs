@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use mucura_metadata::{Command, DeleteCondition, NodeRecord, Reply, SiteSeed, site as site_record};
+use mucura_metadata::{
+    ChangeVersion, Command, NewBucket, NodeRecord, Reply, SiteSeed, VersionChange, site as site_record,
+};
 use mucura_types::{
-    DriveId, DriveSeat, NodeId, Order, Profile, SiteId, StoreId, TableId, UserId, plan_table,
+    DriveId, DriveSeat, HybridTime, NodeId, Profile, SiteId, StoreId, TableId, UserId, plan_table,
 };
 use proptest::prelude::*;
 
 use crate::agreement::rows_by_table;
 use crate::reference::Model;
-use crate::rows::Rows;
-use crate::steps::history;
+use crate::rows::{Rows, delete_version};
+use crate::shelf::DAY_MS;
+use crate::steps::{Step, history, history_of_versions};
 use crate::world::World;
 
 /// Two nodes with two drives each, and a table; no session and no bucket.
@@ -47,6 +50,7 @@ fn new_site() -> (Rows, Model) {
         sessions: BTreeMap::new(),
         sessions_opened: 0,
         answers: BTreeMap::new(),
+        progress: BTreeMap::new(),
         buckets: BTreeMap::new(),
         buckets_made: 0,
         objects: BTreeMap::new(),
@@ -58,18 +62,32 @@ fn new_site() -> (Rows, Model) {
         drives,
         table,
         epoch: site_record(&rows).unwrap().unwrap().epoch,
-        last: Order::default(),
+        wall: 1,
+        clock: HybridTime::default(),
+        discarded: BTreeSet::new(),
+        places: 0,
     };
     (rows, model)
 }
 
 /// Takes away all that the history left, piece by piece.
 fn take_down(world: &mut World) {
-    for (bucket, key) in world.model.objects.keys().cloned().collect::<Vec<_>>() {
-        world.command(Command::DeleteObject { bucket, key, condition: DeleteCondition::default() });
+    for work in world.model.progress.keys().cloned().collect::<Vec<_>>() {
+        world.command(Command::NoteProgress { work, place: Bytes::new() });
     }
-    for (name, (id, _)) in world.model.buckets.clone() {
-        world.command(Command::DeleteBucket { name, id });
+    // No retention lasts so long.
+    world.pass(10_000 * DAY_MS);
+    for ((bucket, key), stack) in world.model.objects.clone() {
+        for kept in stack.iter().rev() {
+            if kept.record.attributes.lock.legal_hold {
+                let (key, version, change) = (key.clone(), Some(kept.id()), VersionChange::LegalHold(false));
+                world.command(Command::ChangeVersion(ChangeVersion { bucket, key, version, change }));
+            }
+            world.command(delete_version(bucket, &key, kept.id(), false));
+        }
+    }
+    for (name, shelf) in world.model.buckets.clone() {
+        world.command(Command::DeleteBucket { name, id: shelf.id });
     }
     for session in world.model.sessions.keys().copied().collect::<Vec<_>>() {
         world.command(Command::EndSession { session });
@@ -77,29 +95,42 @@ fn take_down(world: &mut World) {
     world.collect();
 }
 
+/// Goes through a history step by step, and takes away what it left.
+fn follow(batches: &[Vec<Step>]) {
+    let (rows, model) = new_site();
+    // The clock and the counters go on; all else is as it was.
+    let kept = |rows: &Rows| {
+        rows_by_table(rows).into_iter().filter(|(table, _)| *table != 0x01).collect::<BTreeMap<_, _>>()
+    };
+    let at_first = kept(&rows);
+    let mut world = World::new(rows, model);
+    for node in [1, 2] {
+        let node = NodeId(node);
+        world.command(Command::OpenSession { node, nonce: [0; 16], takes_over: false });
+    }
+    for (name, owner, lock) in [("bucket0", 1, false), ("bucket1", 2, true)] {
+        let settings = NewBucket { lock, ..NewBucket::default() };
+        world.command(Command::CreateBucket { name: name.into(), owner: UserId(owner), limit: 1, settings });
+    }
+    for batch in batches {
+        world.take(batch);
+    }
+    world.collect();
+    assert!(world.model.completed.is_empty() && world.model.garbage.is_empty());
+    take_down(&mut world);
+    assert_eq!(kept(&world.rows), at_first);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
     #[test]
     fn every_answer_and_every_row_is_as_in_the_model(batches in history()) {
-        let (rows, model) = new_site();
-        // The clock and the counters go on; all else is as it was.
-        let kept = |rows: &Rows| {
-            rows_by_table(rows).into_iter().filter(|(table, _)| *table != 0x01).collect::<BTreeMap<_, _>>()
-        };
-        let at_first = kept(&rows);
-        let mut world = World::new(rows, model);
-        for node in [1, 2] {
-            let node = NodeId(node);
-            world.command(Command::OpenSession { node, nonce: [0; 16], takes_over: false });
-        }
-        world.command(Command::CreateBucket { name: "bucket0".into(), owner: UserId(1), limit: 1 });
-        for batch in batches {
-            world.take(&batch);
-        }
-        world.collect();
-        prop_assert!(world.model.completed.is_empty() && world.model.garbage.is_empty());
-        take_down(&mut world);
-        prop_assert_eq!(kept(&world.rows), at_first);
+        follow(&batches);
+    }
+
+    #[test]
+    fn every_version_is_as_in_the_model(batches in history_of_versions()) {
+        follow(&batches);
     }
 }

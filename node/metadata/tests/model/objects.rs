@@ -12,7 +12,7 @@ use mucura_types::{
 };
 use proptest::prelude::*;
 
-use crate::rows::{OWNER, Rows, put, site, tag};
+use crate::rows::{OWNER, Rows, delete, plain_put, put, site, tag};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -32,7 +32,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// What a listing must show, by brute force.
-fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, bool) {
+pub fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, bool) {
     let (mut keys, mut commons): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (vec![], vec![]);
     for key in model.keys().filter(|k| k.starts_with(&query.prefix)) {
         let rest = &key[query.prefix.len()..];
@@ -58,7 +58,8 @@ fn model_list(model: &BTreeMap<Vec<u8>, u8>, query: &ListQuery) -> (Vec<Vec<u8>>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
     #[test]
     fn objects_and_listings_are_as_in_the_model(
         ops in proptest::collection::vec(op(), 1..40),
@@ -80,7 +81,8 @@ proptest! {
                         Some(c) => WriteCondition { if_match: Some(vec![tag(c)]), ..Default::default() },
                     };
                     match rows.one(wall, put(bucket, &key, n, write)) {
-                        Ok(Reply::Stored { order }) => {
+                        Ok(Reply::Stored { order, null }) => {
+                            prop_assert!(null);
                             prop_assert!(condition_holds);
                             prop_assert!(order.time > last && order.site == SiteId(7));
                             last = order.time;
@@ -93,12 +95,10 @@ proptest! {
                 }
                 Op::Delete(key, condition) => {
                     let there = model.get(&key).copied();
-                    let delete = Command::DeleteObject {
-                        bucket, key: key.clone().into(),
-                        condition: DeleteCondition { if_match: condition.map(|c| vec![tag(c)]) },
-                    };
-                    match rows.one(wall, delete) {
-                        Ok(Reply::Deleted { existed }) => {
+                    let if_match = condition.map(|c| vec![tag(c)]);
+                    let condition_of = DeleteCondition { if_match, ..DeleteCondition::default() };
+                    match rows.one(wall, delete(bucket, &key, condition_of)) {
+                        Ok(Reply::Deleted { existed, version: None, marker: false }) => {
                             prop_assert_eq!(existed, there.is_some());
                             prop_assert!(condition.is_none() || there.is_none() || there == condition);
                             model.remove(&key);
@@ -136,7 +136,7 @@ proptest! {
         let (rows, bucket, _) = site();
         let commands: Vec<_> = ops.into_iter().map(|op| Envelope::repeatable(match op {
             Op::Put(key, n, _) => put(bucket, &key, n, WriteCondition::default()),
-            Op::Delete(key, _) => Command::DeleteObject { bucket, key: key.into(), condition: DeleteCondition::default() },
+            Op::Delete(key, _) => delete(bucket, &key, DeleteCondition::default()),
         })).collect();
         let cut = cut.min(commands.len());
         let (mut at_once, mut in_two) = (rows.clone(), rows);
@@ -206,6 +206,7 @@ fn part(bucket: BucketId, upload: WriteId, number: u16, n: u8, body: Written) ->
         md5: [n; 16],
         checksum: None,
         body,
+        seal: None,
     })
 }
 
@@ -217,6 +218,7 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
         bucket,
         key: Bytes::from_static(b"big"),
         upload,
+        initiator: OWNER,
         owner: OWNER,
         attributes: Attributes::default(),
         checksum: None,
@@ -268,15 +270,7 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
     assert_eq!(at_once(&rows), 2);
 
     // Deleted, collected: no row of it is left but the remembered answer.
-    rows.one(
-        16,
-        Command::DeleteObject {
-            bucket,
-            key: Bytes::from_static(b"big"),
-            condition: DeleteCondition::default(),
-        },
-    )
-    .unwrap();
+    rows.one(16, delete(bucket, b"big", DeleteCondition::default())).unwrap();
     // The parts' time of grace is the upload's: they do not wait once more.
     for class in [GarbageClass::AtOnce, GarbageClass::AfterGrace, GarbageClass::AtOnce] {
         for item in garbage(&rows, class, None, HybridTime(u64::MAX), 10).unwrap() {
@@ -295,17 +289,8 @@ fn an_upload_becomes_an_object_of_the_chosen_parts_and_the_rest_is_garbage() {
 fn a_commit_of_an_ended_session_or_an_old_epoch_is_refused() {
     let (mut rows, bucket, session) = site();
     let put = |epoch| {
-        Command::PutObject(PutObject {
-            bucket,
-            key: Bytes::from_static(b"k"),
-            owner: OWNER,
-            size: 100,
-            etag: tag(1),
-            checksum: None,
-            attributes: Attributes::default(),
-            body: chunked(session, 1, 100, epoch),
-            condition: WriteCondition::default(),
-        })
+        let plain = plain_put(bucket, b"k", 1, WriteCondition::default());
+        Command::PutObject(PutObject { size: 100, body: chunked(session, 1, 100, epoch), ..plain })
     };
     let add = Command::AddDrive { node: NodeId(1), store: StoreId([3; 16]), weight: 1, path: "/d".into() };
     let first = rows.one(10, add.clone());
@@ -341,7 +326,7 @@ fn a_shard_comes_home_and_a_drive_is_replaced_only_as_things_stand() {
         exceptions: vec![ShardException { position: 1, at: None }],
     };
     let body = Written::Chunks { write: chunk.write, chunks: vec![record], epoch: 4 };
-    let Command::PutObject(put) = put(bucket, b"k", 1, WriteCondition::default()) else { panic!() };
+    let put = plain_put(bucket, b"k", 1, WriteCondition::default());
     rows.one(12, Command::PutObject(PutObject { size: 100, body, ..put })).unwrap();
     let at_risk = |rows: &Rows| chunks_at_risk(rows, None, 10).unwrap();
     assert_eq!(at_risk(&rows), [chunk]);

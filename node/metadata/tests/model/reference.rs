@@ -1,18 +1,21 @@
 //! What the state machine must do with objects, told a second time in ordered
-//! maps. Why commands are refused is in [`crate::refusals`].
+//! maps. Why commands are refused is in [`crate::refusals`], what becomes of
+//! buckets and versions in [`crate::shelf`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use mucura_metadata::{
     Body, ChunkRecord, Command, CompleteUpload, CompletedRecord, CreateUpload, ETag, Envelope, Garbage,
-    GarbageClass, GarbageItem, Outcome, PartRecord, PutObject, PutPart, Rejection, Reply, UploadRecord,
-    VersionRecord, VersionSummary, Written,
+    GarbageClass, GarbageItem, Outcome, PartRecord, PutPart, Rejection, Reply, UploadRecord, VersionSummary,
+    Written,
 };
 use mucura_types::{
-    BucketId, ChunkId, DriveId, NodeId, Order, PlacementTable, SessionId, SiteId, StoreId, Timestamp, UserId,
-    WriteId,
+    BucketId, ChunkId, DriveId, HybridTime, NodeId, Order, PlacementTable, SessionId, SiteId, StoreId,
+    Timestamp, UserId, WriteId,
 };
+
+use crate::shelf::{Kept, Shelf};
 
 /// How many answers a session keeps.
 const WINDOW: u64 = 1024;
@@ -45,9 +48,11 @@ pub struct Model {
     pub sessions: BTreeMap<SessionId, (NodeId, [u8; 16])>,
     pub sessions_opened: u64,
     pub answers: BTreeMap<(SessionId, u64), (u64, Outcome)>,
-    pub buckets: BTreeMap<String, (BucketId, UserId)>,
+    pub progress: BTreeMap<String, Bytes>,
+    pub buckets: BTreeMap<String, Shelf>,
     pub buckets_made: u64,
-    pub objects: BTreeMap<(BucketId, Bytes), (Order, VersionRecord)>,
+    /// The versions of each key, the oldest first.
+    pub objects: BTreeMap<(BucketId, Bytes), Vec<Kept>>,
     pub uploads: BTreeMap<WriteId, (BucketId, Bytes, UploadRecord)>,
     pub parts: BTreeMap<(WriteId, u16), PartRecord>,
     pub completed: BTreeMap<WriteId, CompletedRecord>,
@@ -56,8 +61,14 @@ pub struct Model {
     pub drives: BTreeMap<DriveId, StoreId>,
     pub table: PlacementTable,
     pub epoch: u64,
-    /// The last place given to a version.
-    pub last: Order,
+    /// The wall time of the batch.
+    pub wall: u64,
+    /// The last time given to a version or a piece of garbage.
+    pub clock: HybridTime,
+    /// The times at which something became garbage.
+    pub discarded: BTreeSet<HybridTime>,
+    /// How many versions were given a place.
+    pub places: u64,
 }
 
 impl Model {
@@ -110,16 +121,25 @@ impl Model {
     pub fn rows_by_table(&self) -> BTreeMap<u8, usize> {
         let writes = self.garbage.iter().filter(|(_, kind, _)| *kind == 0).count();
         let at_risk = self.chunks.values().filter(|chunk| !chunk.exceptions.is_empty()).count();
+        let pages = |shelf: &Shelf| {
+            shelf.documents.values().map(|text| text.len().div_ceil(24 << 10).max(1)).sum::<usize>()
+        };
+        let documents = self.buckets.values().map(pages).sum();
+        let versions = || self.objects.values().flatten();
+        let covered = versions().filter(|kept| kept.record.summary.null && kept.covered).count();
         let rows = [
             (0x02, self.sessions.len()),
             (0x03, self.answers.len()),
+            (0x04, self.progress.len()),
             (0x30, self.buckets.len()),
             (0x31, self.buckets.len()),
             (0x32, self.buckets.len()),
-            (0x40, self.objects.len()),
+            (0x33, documents),
+            (0x40, versions().count()),
             (0x41, self.uploads.len()),
             (0x42, self.parts.len()),
             (0x43, self.completed.len()),
+            (0x44, covered),
             (0x50, self.chunks.len()),
             (0x51, at_risk),
             (0x60, self.garbage.len()),
@@ -128,12 +148,28 @@ impl Model {
         rows.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
-    pub fn etag(&self, bucket: BucketId, key: &Bytes) -> Option<ETag> {
-        self.objects.get(&(bucket, key.clone())).map(|(_, version)| version.summary.etag)
-    }
-
     pub fn parts_of(&self, upload: WriteId) -> impl Iterator<Item = (u16, &PartRecord)> {
         self.parts.range((upload, 0)..=(upload, u16::MAX)).map(|((_, number), part)| (*number, part))
+    }
+}
+
+/// Time.
+impl Model {
+    /// What records say of the time at which a command was carried out.
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.wall.max(self.clock.0 >> 16))
+    }
+
+    /// A time that nothing else was given.
+    fn tick(&mut self) -> HybridTime {
+        self.clock = HybridTime((self.wall << 16).max(self.clock.0 + 1));
+        self.clock
+    }
+
+    /// The place of a version that is written now, above all before.
+    pub fn next_place(&mut self) -> Order {
+        self.places += 1;
+        Order { time: self.tick(), site: SiteId(7), sequence: self.places }
     }
 }
 
@@ -148,12 +184,8 @@ impl Model {
                 assert_eq!(*reply, Reply::Done);
                 self.end_session(*session)
             }
-            Command::CreateBucket { name, owner, .. } => {
-                self.buckets_made += 1;
-                let id = BucketId(self.buckets_made);
-                assert_eq!(*reply, Reply::Bucket(id));
-                self.buckets.insert(name.clone(), (id, *owner));
-                true
+            Command::CreateBucket { name, owner, settings, .. } => {
+                self.create_bucket(name, *owner, settings, reply)
             }
             Command::DeleteBucket { name, id } => {
                 assert_eq!(*reply, Reply::Done);
@@ -164,12 +196,10 @@ impl Model {
                 }
                 true
             }
+            Command::ChangeBucket { bucket, change } => self.change_bucket(*bucket, change, reply),
             Command::PutObject(put) => self.put_object(put, reply),
-            Command::DeleteObject { bucket, key, .. } => {
-                let existed = self.replace(*bucket, key);
-                assert_eq!(*reply, Reply::Deleted { existed });
-                existed
-            }
+            Command::DeleteObject(delete) => self.delete_object(delete, reply),
+            Command::ChangeVersion(change) => self.change_version(change, reply),
             Command::CreateUpload(create) => self.create_upload(create, reply),
             Command::PutPart(part) => self.put_part(part, reply),
             Command::CompleteUpload(complete) => self.complete(complete, reply),
@@ -192,6 +222,14 @@ impl Model {
                 let other = self.drives.insert(*drive, *store) != Some(*store);
                 self.epoch += u64::from(other);
                 other
+            }
+            Command::NoteProgress { work, place } => {
+                assert_eq!(*reply, Reply::Done);
+                match place.is_empty() {
+                    true => self.progress.remove(work),
+                    false => self.progress.insert(work.clone(), place.clone()),
+                };
+                true
             }
             other => panic!("no history has {other:?}"),
         }
@@ -221,21 +259,11 @@ impl Model {
         self.sessions.remove(&id).is_some()
     }
 
-    fn put_object(&mut self, put: &PutObject, reply: &Reply) -> bool {
-        let Reply::Stored { order } = reply else { panic!("{reply:?}") };
-        self.replace(put.bucket, &put.key);
-        let body = self.store(&put.body);
-        let summary = self.version(*order, put.size, put.etag, put.owner);
-        let summary = VersionSummary { checksum: put.checksum.clone(), ..summary };
-        let version = VersionRecord { summary, body, attributes: put.attributes.clone() };
-        self.objects.insert((put.bucket, put.key.clone()), (*order, version));
-        true
-    }
-
     fn create_upload(&mut self, create: &CreateUpload, reply: &Reply) -> bool {
         assert_eq!(*reply, Reply::Done);
         let record = UploadRecord {
-            created: Timestamp(0),
+            created: self.now(),
+            initiator: create.initiator,
             owner: create.owner,
             attributes: create.attributes.clone(),
             checksum: create.checksum,
@@ -250,9 +278,10 @@ impl Model {
         let record = PartRecord {
             size: part.size,
             md5: part.md5,
-            modified: Timestamp(0),
+            modified: self.now(),
             checksum: part.checksum.clone(),
             body,
+            seal: part.seal,
         };
         if let Some(before) = self.parts.insert((part.upload, part.number), record) {
             self.discard_body(GarbageClass::AtOnce, &before.body);
@@ -261,10 +290,10 @@ impl Model {
     }
 
     fn complete(&mut self, complete: &CompleteUpload, reply: &Reply) -> bool {
-        let Reply::Completed { order, etag, checksum } = reply else { panic!("{reply:?}") };
-        assert_eq!((etag, checksum), (&complete.etag, &complete.checksum));
         let Some((bucket, key, upload)) = self.uploads.remove(&complete.upload) else {
-            assert_eq!(*order, self.completed[&complete.upload].order, "not the first answer: {complete:?}");
+            let CompletedRecord { order, null, etag, checksum, .. } =
+                self.completed[&complete.upload].clone();
+            assert_eq!(*reply, Reply::Completed { order, null, etag, checksum }, "not the first answer");
             return false;
         };
         let chosen: BTreeSet<u16> = complete.parts.iter().map(|(number, _)| *number).collect();
@@ -274,14 +303,12 @@ impl Model {
             self.discard_body(GarbageClass::AtOnce, &part.body);
         }
         let size = self.parts_of(complete.upload).map(|(_, part)| part.size).sum();
-        self.replace(bucket, &key);
-        let summary = self.version(*order, size, complete.etag, upload.owner);
-        let summary = VersionSummary { checksum: complete.checksum.clone(), ..summary };
-        let body = Body::Parts(complete.upload);
-        let version = VersionRecord { summary, body, attributes: upload.attributes };
-        self.objects.insert((bucket, key.clone()), (*order, version));
         let (etag, checksum) = (complete.etag, complete.checksum.clone());
-        let done = CompletedRecord { bucket, key, order: *order, etag, checksum };
+        let summary = self.summary(size, etag, upload.owner, checksum.clone());
+        let body = Body::Parts(complete.upload);
+        let (order, null) = self.put_on(bucket, &key, summary, body, None, upload.attributes);
+        assert_eq!(*reply, Reply::Completed { order, null, etag, checksum: checksum.clone() });
+        let done = CompletedRecord { bucket, key, order, null, etag, checksum };
         self.completed.insert(complete.upload, done);
         self.discard(GarbageClass::Tombstone, Garbage::Completed(complete.upload));
         true
@@ -313,25 +340,28 @@ impl Model {
         true
     }
 
-    /// The summary of a version that takes its place now, above all before.
-    fn version(&mut self, order: Order, size: u64, etag: ETag, owner: UserId) -> VersionSummary {
-        assert!(order > self.last && order.time > self.last.time, "{order:?} after {:?}", self.last);
-        assert_eq!((order.site, order.sequence), (SiteId(7), self.last.sequence + 1));
-        self.last = order;
-        let modified = order.time.timestamp();
-        VersionSummary { delete_marker: false, null: true, size, etag, modified, owner, checksum: None }
-    }
-
-    /// Takes the version of a key away, if there is one.
-    fn replace(&mut self, bucket: BucketId, key: &Bytes) -> bool {
-        let before = self.objects.remove(&(bucket, key.clone()));
-        if let Some((_, version)) = &before {
-            self.discard_body(GarbageClass::AfterGrace, &version.body);
+    /// What a listing shows of a version, but for its place.
+    pub fn summary(
+        &self,
+        size: u64,
+        etag: ETag,
+        owner: UserId,
+        checksum: Option<mucura_metadata::Checksum>,
+    ) -> VersionSummary {
+        let modified = self.now();
+        VersionSummary {
+            delete_marker: false,
+            null: false,
+            size,
+            etag,
+            modified,
+            owner,
+            checksum,
+            storage_class: None,
         }
-        before.is_some()
     }
 
-    fn store(&mut self, body: &Written) -> Body {
+    pub fn store(&mut self, body: &Written) -> Body {
         match body {
             Written::Inline(bytes) => Body::Inline(bytes.clone()),
             Written::Chunks { write, chunks, .. } => {
@@ -343,7 +373,7 @@ impl Model {
         }
     }
 
-    fn discard_body(&mut self, class: GarbageClass, body: &Body) {
+    pub fn discard_body(&mut self, class: GarbageClass, body: &Body) {
         match body {
             Body::Inline(_) => {}
             Body::Chunks(write) => self.discard(class, Garbage::Write(*write)),
@@ -352,6 +382,8 @@ impl Model {
     }
 
     fn discard(&mut self, class: GarbageClass, garbage: Garbage) {
+        let now = self.tick();
+        self.discarded.insert(now);
         assert!(self.garbage.insert(waste(class, garbage)), "{garbage:?} was garbage before");
     }
 }

@@ -1,12 +1,14 @@
 //! A store of rows in memory, and a site in it to begin with.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use mucura_metadata::{
-    Attributes, Batch, Command, ETag, Envelope, NodeRecord, PutObject, Rejection, Reply, SiteSeed, View,
-    ViewError, WriteCondition, WriteSet, Written, execute,
+    Attributes, Batch, BucketChange, Command, DeleteCondition, DeleteObject, ETag, Envelope, NewBucket,
+    NodeRecord, PutObject, Rejection, Reply, SiteSeed, VersionId, View, ViewError, WriteCondition, WriteSet,
+    Written, execute,
 };
 use mucura_types::{BucketId, NodeId, SessionId, SiteId, StoreId, Timestamp, UserId};
 
@@ -59,6 +61,39 @@ impl Rows {
     }
 }
 
+/// Rows that count how many of them are read, and how many scans began.
+pub struct Counted<'a> {
+    rows: &'a Rows,
+    pub read: Cell<usize>,
+    pub seeks: Cell<usize>,
+}
+
+impl<'a> Counted<'a> {
+    pub fn new(rows: &'a Rows) -> Self {
+        Self { rows, read: Cell::new(0), seeks: Cell::new(0) }
+    }
+}
+
+impl View for Counted<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ViewError> {
+        self.read.set(self.read.get() + 1);
+        self.rows.get(key)
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), ViewError> {
+        self.seeks.set(self.seeks.get() + 1);
+        self.rows.scan(from, to, &mut |key, value| {
+            self.read.set(self.read.get() + 1);
+            visit(key, value)
+        })
+    }
+}
+
 pub const OWNER: UserId = UserId(1);
 
 pub fn site() -> (Rows, BucketId, SessionId) {
@@ -82,10 +117,18 @@ pub fn site() -> (Rows, BucketId, SessionId) {
     let open = Command::OpenSession { node: NodeId(1), nonce: [9; 16], takes_over: true };
     let Ok(Reply::Session(session)) = rows.one(2, open.clone()) else { panic!() };
     assert_eq!(rows.one(2, open), Ok(Reply::Session(session)));
-    let create = Command::CreateBucket { name: "data".into(), owner: OWNER, limit: 10 };
+    let create = create_bucket("data");
     let Ok(Reply::Bucket(bucket)) = rows.one(3, create.clone()) else { panic!() };
     assert_eq!(rows.one(3, create), Err(Rejection::BucketExists { by_you: true }));
     (rows, bucket, session)
+}
+
+pub fn create_bucket(name: &str) -> Command {
+    Command::CreateBucket { name: name.into(), owner: OWNER, limit: 10, settings: NewBucket::default() }
+}
+
+pub fn change_bucket(bucket: BucketId, change: BucketChange) -> Command {
+    Command::ChangeBucket { bucket, change }
 }
 
 pub fn tag(n: u8) -> ETag {
@@ -93,7 +136,11 @@ pub fn tag(n: u8) -> ETag {
 }
 
 pub fn put(bucket: BucketId, key: &[u8], n: u8, condition: WriteCondition) -> Command {
-    Command::PutObject(PutObject {
+    Command::PutObject(plain_put(bucket, key, n, condition))
+}
+
+pub fn plain_put(bucket: BucketId, key: &[u8], n: u8, condition: WriteCondition) -> PutObject {
+    PutObject {
         bucket,
         key: Bytes::copy_from_slice(key),
         owner: OWNER,
@@ -102,6 +149,17 @@ pub fn put(bucket: BucketId, key: &[u8], n: u8, condition: WriteCondition) -> Co
         checksum: None,
         attributes: Attributes::default(),
         body: Written::Inline(Bytes::copy_from_slice(&[n])),
+        seal: None,
         condition,
-    })
+    }
+}
+
+pub fn delete(bucket: BucketId, key: &[u8], condition: DeleteCondition) -> Command {
+    let key = Bytes::copy_from_slice(key);
+    Command::DeleteObject(DeleteObject { bucket, key, version: None, by: OWNER, bypass: false, condition })
+}
+
+pub fn delete_version(bucket: BucketId, key: &[u8], version: VersionId, bypass: bool) -> Command {
+    let (key, condition) = (Bytes::copy_from_slice(key), DeleteCondition::default());
+    Command::DeleteObject(DeleteObject { bucket, key, version: Some(version), by: OWNER, bypass, condition })
 }

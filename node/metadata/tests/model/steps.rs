@@ -4,6 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::shelf::DAY_MS;
+
 /// A command, the session that sends it, and how its number is chosen.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -19,14 +21,41 @@ pub enum Act {
         place: Place,
         body: Bytes,
         tag: u8,
+        said: Said,
         condition: Condition,
     },
     Delete {
         place: Place,
+        version: Option<u8>,
+        bypass: bool,
         tag: Option<Tag>,
+        /// Whether the newest version must be the one that it is, or another.
+        current: Option<bool>,
+        alone: bool,
+        /// Whether the version must be the one that it is, or another, and not
+        /// the newest.
+        noncurrent: Option<bool>,
+    },
+    ChangeVersion {
+        place: Place,
+        version: Option<u8>,
+        change: VersionAct,
+    },
+    ChangeBucket {
+        bucket: u8,
+        change: BucketAct,
+    },
+    NoteProgress {
+        work: u8,
+        place: u16,
+    },
+    /// Time passes: the milliseconds.
+    Wait {
+        ms: u64,
     },
     CreateUpload {
         place: Place,
+        said: Said,
     },
     PutPart {
         upload: u8,
@@ -76,6 +105,9 @@ pub enum Act {
         name: u8,
         owner: u64,
         limit: u32,
+        lock: bool,
+        acl: u8,
+        ownership: u8,
     },
     DeleteBucket {
         place: Place,
@@ -104,6 +136,65 @@ pub struct Bytes {
     pub risk: u8,
     pub writer: u8,
     pub spoil: u8,
+    /// Whether more is stored than the body has.
+    pub sealed: bool,
+}
+
+/// What is said of an object besides its bytes; mostly nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    pub tags: u8,
+    pub acl: u8,
+    pub retention: Option<Keep>,
+    pub hold: bool,
+    pub encrypted: bool,
+}
+
+/// A retention, its time told from a time that matters.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    pub compliance: bool,
+    pub until: Until,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// Milliseconds from 100 ms ago.
+    Now(u64),
+    /// Milliseconds from 1 ms before the time that the version has.
+    Before(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum VersionAct {
+    Tags(u8),
+    Acl(u8),
+    Retention {
+        keep: Option<Keep>,
+        bypass: bool,
+    },
+    LegalHold(bool),
+    /// Whether it is told to be where it is, and of the class that it is; and
+    /// the new class.
+    StorageClass {
+        at: bool,
+        from: bool,
+        to: u8,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum BucketAct {
+    Versioning(u8),
+    /// In years or else in days; none: without a default.
+    Lock(Option<(bool, bool)>),
+    Acl(u8),
+    Ownership(u8),
+    PublicAccess(u8),
+    Document {
+        document: u8,
+        text: u8,
+    },
 }
 
 /// A tag in a condition.
@@ -126,8 +217,50 @@ fn place() -> impl Strategy<Value = Place> {
 }
 
 fn bytes() -> impl Strategy<Value = Bytes> {
-    (proptest::bool::weighted(0.25), 1u8..3, prop_oneof![Just(0), any::<u8>()], any::<u8>(), 0u8..40)
-        .prop_map(|(inline, chunks, risk, writer, spoil)| Bytes { inline, chunks, risk, writer, spoil })
+    let risk = prop_oneof![Just(0), any::<u8>()];
+    let yes = proptest::bool::weighted;
+    (yes(0.25), 1u8..3, risk, any::<u8>(), 0u8..40, yes(0.2)).prop_map(
+        |(inline, chunks, risk, writer, spoil, sealed)| Bytes { inline, chunks, risk, writer, spoil, sealed },
+    )
+}
+
+fn keep() -> impl Strategy<Value = Keep> {
+    let until = prop_oneof![
+        2 => (0u64..250).prop_map(Until::Now),
+        1 => prop_oneof![Just(DAY_MS), Just(400 * DAY_MS)].prop_map(Until::Now),
+        2 => (0u64..3).prop_map(Until::Before),
+    ];
+    (any::<bool>(), until).prop_map(|(compliance, until)| Keep { compliance, until })
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let yes = proptest::bool::weighted;
+    let some = || prop_oneof![3 => Just(0u8), 1 => any::<u8>()];
+    (some(), some(), proptest::option::weighted(0.1, keep()), yes(0.03), yes(0.1))
+        .prop_map(|(tags, acl, retention, hold, encrypted)| Said { tags, acl, retention, hold, encrypted })
+}
+
+fn version_act() -> impl Strategy<Value = VersionAct> {
+    prop_oneof![
+        2 => any::<u8>().prop_map(VersionAct::Tags),
+        2 => any::<u8>().prop_map(VersionAct::Acl),
+        6 => (proptest::option::weighted(0.9, keep()), any::<bool>())
+            .prop_map(|(keep, bypass)| VersionAct::Retention { keep, bypass }),
+        2 => proptest::bool::weighted(0.4).prop_map(VersionAct::LegalHold),
+        3 => (proptest::bool::weighted(0.9), proptest::bool::weighted(0.8), 0u8..4)
+            .prop_map(|(at, from, to)| VersionAct::StorageClass { at, from, to }),
+    ]
+}
+
+fn bucket_act() -> impl Strategy<Value = BucketAct> {
+    prop_oneof![
+        6 => any::<u8>().prop_map(BucketAct::Versioning),
+        2 => proptest::option::weighted(0.7, any::<(bool, bool)>()).prop_map(BucketAct::Lock),
+        2 => any::<u8>().prop_map(BucketAct::Acl),
+        2 => any::<u8>().prop_map(BucketAct::Ownership),
+        1 => any::<u8>().prop_map(BucketAct::PublicAccess),
+        3 => any::<(u8, u8)>().prop_map(|(document, text)| BucketAct::Document { document, text }),
+    ]
 }
 
 fn tag() -> impl Strategy<Value = Tag> {
@@ -139,14 +272,43 @@ fn condition() -> impl Strategy<Value = Condition> {
     (maybe(), maybe()).prop_map(|(if_match, if_none_match)| Condition { if_match, if_none_match })
 }
 
+fn maybe<T: std::fmt::Debug + Clone>(weight: f64, of: BoxedStrategy<T>) -> impl Strategy<Value = Option<T>> {
+    proptest::option::weighted(weight, of)
+}
+
+/// What happens to versions.
+fn object_act(place: &BoxedStrategy<Place>) -> impl Strategy<Value = Act> + use<> {
+    let (n, yes) = (any::<u8>, proptest::bool::weighted);
+    prop_oneof![
+        5 => (place.clone(), bytes(), 0u8..4, said(), condition())
+            .prop_map(|(place, body, tag, said, condition)| Act::Put { place, body, tag, said, condition }),
+        4 => (
+            place.clone(),
+            maybe(0.6, n().boxed()),
+            yes(0.3),
+            maybe(0.3, tag().boxed()),
+            maybe(0.15, yes(0.8).boxed()),
+            yes(0.1),
+            maybe(0.2, yes(0.8).boxed())
+        )
+            .prop_map(|(place, version, bypass, tag, current, alone, noncurrent)| {
+                Act::Delete { place, version, bypass, tag, current, alone, noncurrent }
+            }),
+        3 => (place.clone(), maybe(0.7, n().boxed()), version_act())
+            .prop_map(|(place, version, change)| Act::ChangeVersion { place, version, change }),
+    ]
+}
+
 fn act() -> impl Strategy<Value = Act> {
     let (n, yes) = (any::<u8>, proptest::bool::weighted);
     let number = prop_oneof![30 => 1u16..5, 1 => Just(0), 1 => Just(10_000), 1 => Just(10_001)];
     prop_oneof![
-        8 => (place(), bytes(), 0u8..4, condition())
-            .prop_map(|(place, body, tag, condition)| Act::Put { place, body, tag, condition }),
-        3 => (place(), proptest::option::weighted(0.5, tag())).prop_map(|(place, tag)| Act::Delete { place, tag }),
-        3 => place().prop_map(|place| Act::CreateUpload { place }),
+        24 => object_act(&place().boxed()),
+        7 => (n(), bucket_act()).prop_map(|(bucket, change)| Act::ChangeBucket { bucket, change }),
+        1 => (0u8..4, 0u16..2100).prop_map(|(work, place)| Act::NoteProgress { work, place }),
+        2 => prop_oneof![3 => 0u64..200, 1 => Just(DAY_MS), 1 => Just(366 * DAY_MS)]
+            .prop_map(|ms| Act::Wait { ms }),
+        3 => (place(), said()).prop_map(|(place, said)| Act::CreateUpload { place, said }),
         14 => (n(), number, bytes(), 0u8..4, yes(0.03)).prop_map(|(upload, number, body, tag, astray)| {
             Act::PutPart { upload, number, body, tag, astray }
         }),
@@ -163,8 +325,11 @@ fn act() -> impl Strategy<Value = Act> {
         1 => n().prop_map(|session| Act::EndSession { session }),
         6 => (n(), n(), 0u8..12).prop_map(|(chunk, position, spoil)| Act::ShardHome { chunk, position, spoil }),
         8 => (n(), yes(0.2)).prop_map(|(item, known)| Act::Forget { item, known }),
-        2 => (0u8..3, 1u64..3, 1u32..4)
-            .prop_map(|(name, owner, limit)| Act::CreateBucket { name, owner, limit }),
+        2 => (0u8..3, 1u64..3, 1u32..4, any::<bool>(), n(), n()).prop_map(
+            |(name, owner, limit, lock, acl, ownership)| {
+                Act::CreateBucket { name, owner, limit, lock, acl, ownership }
+            }
+        ),
         1 => place().prop_map(|place| Act::DeleteBucket { place }),
         1 => (n(), yes(0.2)).prop_map(|(drive, spoil)| Act::ReplaceDrive { drive, spoil }),
         6 => n().prop_map(|which| Act::Repeat { which }),
@@ -178,4 +343,23 @@ fn step() -> impl Strategy<Value = Step> {
 /// A history: batches of steps.
 pub fn history() -> impl Strategy<Value = Vec<Vec<Step>>> {
     vec(prop_oneof![3 => vec(step(), 1..2), 1 => vec(step(), 2..6)], 1..80)
+}
+
+/// A history of what happens to the versions of few keys.
+pub fn history_of_versions() -> impl Strategy<Value = Vec<Vec<Step>>> {
+    let place = || (0u8..2, 1u8..3).prop_map(|(bucket, key)| Place { bucket, key });
+    let wait = prop_oneof![8 => 0u64..100, 1 => Just(DAY_MS), 1 => Just(366 * DAY_MS)];
+    let act = prop_oneof![
+        20 => object_act(&place().boxed()),
+        2 => (0u8..2, bucket_act()).prop_map(|(bucket, change)| Act::ChangeBucket { bucket, change }),
+        2 => wait.prop_map(|ms| Act::Wait { ms }),
+        1 => (place(), said()).prop_map(|(place, said)| Act::CreateUpload { place, said }),
+        2 => (0u8..200, 1u16..3, bytes(), 0u8..4)
+            .prop_map(|(upload, number, body, tag)| Act::PutPart { upload, number, body, tag, astray: false }),
+        1 => (0u8..200, 0u8..4, condition()).prop_map(|(upload, tag, condition)| {
+            Act::Complete { upload, subset: 255, tag, least: false, spoil: 0, condition }
+        }),
+    ];
+    let step = (0u8..200, act).prop_map(|(via, act)| Step { via, jump: false, act });
+    vec(prop_oneof![3 => vec(step.clone(), 1..2), 1 => vec(step, 2..6)], 1..80)
 }

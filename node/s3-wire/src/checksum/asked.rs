@@ -57,7 +57,7 @@ pub struct BodyChecksum {
 impl BodyChecksum {
     /// Reads `x-amz-checksum-*`, `x-amz-trailer` and `x-amz-sdk-checksum-algorithm`.
     ///
-    /// `InvalidRequest` for a value that cannot be one, for two checksums, and for headers that
+    /// `BadDigest` for a value that cannot be one, `InvalidRequest` for two checksums, and for headers that
     /// contradict each other; `NotImplemented` for algorithms that we do not have, because to
     /// ignore them would be to confirm what was not checked.
     pub fn from_head(head: &RequestHead<'_>) -> Result<Option<Self>, S3Error> {
@@ -70,7 +70,10 @@ impl BodyChecksum {
             let algorithm =
                 ChecksumAlgorithm::from_header(name).ok_or_else(|| S3Error::header_not_implemented(name))?;
             let text = head.header(name)?.unwrap_or("");
-            let value = Checksum::from_base64(algorithm, text).ok_or_else(|| invalid_value(name))?;
+            // No body has such a digest.
+            let value = Checksum::from_base64(algorithm, text).ok_or_else(|| {
+                S3Error::with_message(ErrorCode::BadDigest, format!("Value for {name} header is invalid."))
+            })?;
             let checksum = Self { algorithm, expected: ExpectedChecksum::Value(value) };
             if found.replace(checksum).is_some() {
                 return Err(several());
@@ -186,7 +189,7 @@ mod tests {
     fn contradictions_and_unknown_algorithms_are_refused() {
         let header = ("x-amz-checksum-crc32", "AAAAAA==");
         for (headers, code) in [
-            (vec![("x-amz-checksum-crc32", "AAAA")], ErrorCode::InvalidRequest),
+            (vec![("x-amz-checksum-crc32", "AAAA")], ErrorCode::BadDigest),
             (
                 vec![header, ("x-amz-checksum-sha1", "qZk+NkcGgWq6PiVxeFDCbJzQ2J0=")],
                 ErrorCode::InvalidRequest,

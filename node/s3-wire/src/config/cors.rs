@@ -6,10 +6,10 @@ mod wildcard;
 pub use request::{CorsHeaders, CorsRequest};
 pub use wildcard::Wildcard;
 
-use crate::config::field::{at_least, invalid_request, set, text};
+use crate::config::field::{at_least, document, invalid_request, set, text};
 use crate::error::{ErrorCode, S3Error};
 use crate::xml::XmlWriter;
-use crate::xml::reader::{Element, malformed, parse};
+use crate::xml::reader::{Element, malformed};
 
 const ROOT: &str = "CORSConfiguration";
 const MAX_RULES: usize = 100;
@@ -63,7 +63,7 @@ impl CorsConfiguration {
     ///
     /// `InvalidRequest` for an unknown method, more than one `*`, and too many rules.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         if root.children.is_empty() || root.children.iter().any(|child| child.name != "CORSRule") {
             return Err(malformed());
         }

@@ -1,9 +1,9 @@
 //! How objects are encrypted when the client says nothing: `ServerSideEncryptionConfiguration`.
 
-use crate::config::field::{flag, not_implemented, set, text};
+use crate::config::field::{document, flag, not_implemented, set, text};
 use crate::error::S3Error;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{Element, malformed, parse};
+use crate::xml::reader::{Element, malformed};
 
 const ROOT: &str = "ServerSideEncryptionConfiguration";
 const NO_KEY_ID: &str =
@@ -49,7 +49,7 @@ impl EncryptionConfiguration {
     /// `MalformedXML` unless there is one rule of a known algorithm, `InvalidArgument` for a key id
     /// beside `AES256`, `NotImplemented` for what AWS has and we do not.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let [rule] = root.children.as_slice() else { return Err(malformed()) };
         if rule.name != "Rule" {
             return Err(malformed());

@@ -3,7 +3,16 @@
 use std::borrow::Cow;
 
 use crate::error::{ErrorCode, S3Error};
-use crate::xml::reader::{Element, malformed};
+use crate::xml::reader::{Element, malformed, parse};
+
+/// How much longer a document may become when we write it: at worst each of its characters is one
+/// that we escape and the client did not.
+const MOST_GROWTH: usize = 8;
+
+/// Reads a document, from a client who may send `max_len` bytes or as we wrote it.
+pub(super) fn document(body: &[u8], max_len: usize, root: &str) -> Result<Element, S3Error> {
+    parse(body, max_len * MOST_GROWTH, root)
+}
 
 /// Fills a place that may be filled once.
 pub(super) fn set<T>(place: &mut Option<T>, value: T) -> Result<(), S3Error> {

@@ -2,11 +2,11 @@
 //! an upload that set them.
 
 use crate::config::date::parse_iso8601;
-use crate::config::field::{at_least, invalid_argument, set, word};
+use crate::config::field::{at_least, document, invalid_argument, set, word};
 use crate::error::{ErrorCode, S3Error};
 use crate::head::RequestHead;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{Element, malformed, parse};
+use crate::xml::reader::{Element, malformed};
 
 const CONFIGURATION: &str = "ObjectLockConfiguration";
 const RETENTION: &str = "Retention";
@@ -92,7 +92,7 @@ impl ObjectLockConfiguration {
     /// `InvalidRetentionPeriod` for a period that is not positive, `InvalidArgument` for one that
     /// is too long.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, MAX_LEN, CONFIGURATION)?;
+        let root = document(body, MAX_LEN, CONFIGURATION)?;
         let (mut enabled, mut default) = (None, None);
         for child in &root.children {
             match child.name.as_str() {
@@ -170,7 +170,7 @@ impl Retention {
     ///
     /// `InvalidArgument` for an end that is not in the future.
     pub fn parse(body: &[u8], now_ms: u64) -> Result<Option<Self>, S3Error> {
-        let root = parse(body, MAX_LEN, RETENTION)?;
+        let root = document(body, MAX_LEN, RETENTION)?;
         let (mut mode, mut until_ms) = (None, None);
         for child in &root.children {
             match child.name.as_str() {
@@ -210,7 +210,7 @@ impl LegalHold {
 
     /// Reads the body of a `PutObjectLegalHold`.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, MAX_LEN, LEGAL_HOLD)?;
+        let root = document(body, MAX_LEN, LEGAL_HOLD)?;
         let mut status = None;
         for child in &root.children {
             match child.name.as_str() {

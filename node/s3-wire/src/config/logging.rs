@@ -1,9 +1,9 @@
 //! Where the requests of a bucket are recorded: `BucketLoggingStatus`.
 
-use crate::config::field::{set, text, word};
+use crate::config::field::{document, set, text, word};
 use crate::error::S3Error;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{Element, malformed, parse};
+use crate::xml::reader::{Element, malformed};
 
 const ROOT: &str = "BucketLoggingStatus";
 const MAX_GRANTS: usize = 100;
@@ -92,7 +92,7 @@ impl BucketLogging {
 
     /// Reads the body of a `PutBucketLogging`. Whether the bucket will do is the caller's to check.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let mut target = None;
         for child in &root.children {
             match child.name.as_str() {
@@ -277,6 +277,7 @@ mod tests {
             "<LoggingEnabled><TargetBucket/><TargetPrefix/></LoggingEnabled>",
             &enabled("<LoggingType>Journal</LoggingType>") as &str,
             &enabled("<TargetObjectKeyFormat/>"),
+            &enabled("<TargetObjectKeyFormat><SimplePrefix><x/></SimplePrefix></TargetObjectKeyFormat>"),
             &enabled(
                 "<TargetObjectKeyFormat><PartitionedPrefix><PartitionDateSource>kaboom</PartitionDateSource>\
                  </PartitionedPrefix></TargetObjectKeyFormat>",

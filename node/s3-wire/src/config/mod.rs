@@ -2,7 +2,8 @@
 //! that AWS makes, written as AWS writes them, and evaluated.
 //!
 //! Each type has `parse` and `to_xml`; what is written reads back equal, so the XML is also a form
-//! to store. `MAX_LEN` is the longest body that `parse` takes. What only the bucket can tell (is it
+//! to store. `MAX_LEN` is the longest body to take from a client; `parse` takes longer ones,
+//! because what we write may be longer than what we read. What only the bucket can tell (is it
 //! versioned, is there a lock) is the caller's to check.
 //!
 //! Invariant: evaluation depends on its arguments alone; the current time is one of them.

@@ -10,10 +10,10 @@ pub use rule::{NotificationRule, Target, TargetKind};
 
 use std::collections::BTreeSet;
 
-use crate::config::field::{invalid_argument, not_implemented};
+use crate::config::field::{document, invalid_argument, not_implemented};
 use crate::error::S3Error;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{malformed, parse};
+use crate::xml::reader::malformed;
 
 const ROOT: &str = "NotificationConfiguration";
 const MAX_RULES: usize = 100;
@@ -34,7 +34,7 @@ impl NotificationConfiguration {
     /// `InvalidArgument` for an event that there is not, an ARN that is none, a filter that cannot
     /// be, an id that comes twice, and rules that overlap; `NotImplemented` for event buses.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let mut rules = Vec::new();
         for child in &root.children {
             match TargetKind::from_element(&child.name) {

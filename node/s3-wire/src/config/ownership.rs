@@ -1,9 +1,9 @@
 //! Who owns the objects of a bucket: `OwnershipControls`.
 
-use crate::config::field::{set, word};
+use crate::config::field::{document, set, word};
 use crate::error::S3Error;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{malformed, parse};
+use crate::xml::reader::malformed;
 
 const ROOT: &str = "OwnershipControls";
 
@@ -32,7 +32,7 @@ impl OwnershipControls {
 
     /// Reads the body of a `PutBucketOwnershipControls`: `MalformedXML` unless there is one rule.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let [rule] = root.children.as_slice() else { return Err(malformed()) };
         if rule.name != "Rule" {
             return Err(malformed());

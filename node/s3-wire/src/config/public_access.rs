@@ -1,9 +1,9 @@
 //! What is never public in a bucket: `PublicAccessBlockConfiguration`.
 
-use crate::config::field::{flag, set};
+use crate::config::field::{document, flag, set};
 use crate::error::S3Error;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{malformed, parse};
+use crate::xml::reader::malformed;
 
 const ROOT: &str = "PublicAccessBlockConfiguration";
 
@@ -26,7 +26,7 @@ impl PublicAccessBlock {
 
     /// Reads the body of a `PutPublicAccessBlock`.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let (mut block_acls, mut ignore_acls, mut block_policy, mut restrict) = (None, None, None, None);
         for child in &root.children {
             let switch = match child.name.as_str() {

@@ -1,9 +1,9 @@
 //! Who pays for requests: `RequestPaymentConfiguration`.
 
-use crate::config::field::{not_implemented, set, word};
+use crate::config::field::{document, not_implemented, set, word};
 use crate::error::S3Error;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{malformed, parse};
+use crate::xml::reader::malformed;
 
 const ROOT: &str = "RequestPaymentConfiguration";
 
@@ -30,7 +30,7 @@ impl RequestPayment {
 
     /// Reads the body of a `PutBucketRequestPayment`: `NotImplemented` for `Requester`.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let mut payer = None;
         for child in &root.children {
             match child.name.as_str() {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::field::{set, text};
+use crate::config::field::{document, set, text};
 use crate::error::{ErrorCode, S3Error};
 use crate::uri::{decode_utf8, encode, raw_pairs};
 use crate::xml::XmlWriter;
-use crate::xml::reader::{Element, malformed, parse};
+use crate::xml::reader::{Element, malformed};
 
 const ROOT: &str = "Tagging";
 const MAX_KEY_CHARS: usize = 128;
@@ -62,7 +62,7 @@ impl TagSet {
     /// `InvalidTag` for a tag that cannot be, a key that comes twice, and too many for an object;
     /// `BadRequest` for too many for a bucket.
     pub fn parse(body: &[u8], tagged: Tagged) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let [set] = root.children.as_slice() else { return Err(malformed()) };
         if set.name != "TagSet" {
             return Err(malformed());

@@ -60,9 +60,22 @@ fn what_is_no_document_or_too_long_is_refused_by_all() {
             assert_eq!(code, Some(ErrorCode::MalformedXml), "{body}");
         }
     }
-    for code in read_by_all(&vec![b' '; LifecycleConfiguration::MAX_LEN + 1]) {
+    for code in read_by_all(&vec![b' '; LifecycleConfiguration::MAX_LEN * 8 + 1]) {
         assert_eq!(code, Some(ErrorCode::MaxMessageLengthExceeded));
     }
+}
+
+#[test]
+fn a_document_that_grows_when_it_is_written_reads_back() {
+    let id = "\"".repeat(255);
+    let rule = format!(
+        "<CORSRule><ID>{id}</ID><AllowedMethod>GET</AllowedMethod><AllowedOrigin>*</AllowedOrigin></CORSRule>"
+    );
+    let body = format!("<CORSConfiguration>{}</CORSConfiguration>", rule.repeat(100));
+    assert!(body.len() <= CorsConfiguration::MAX_LEN);
+    let read = CorsConfiguration::parse(body.as_bytes()).unwrap();
+    assert!(read.to_xml().len() > CorsConfiguration::MAX_LEN);
+    assert_eq!(CorsConfiguration::parse(read.to_xml().as_bytes()), Ok(read));
 }
 
 /// The names of all elements, so that made-up documents come deep into the readers.

@@ -1,9 +1,9 @@
 //! Whether a bucket keeps versions: `VersioningConfiguration`.
 
-use crate::config::field::{not_implemented, set, word};
+use crate::config::field::{document, not_implemented, set, word};
 use crate::error::{ErrorCode, S3Error};
 use crate::xml::XmlWriter;
-use crate::xml::reader::{malformed, parse};
+use crate::xml::reader::malformed;
 
 const ROOT: &str = "VersioningConfiguration";
 
@@ -39,7 +39,7 @@ impl VersioningConfiguration {
     ///
     /// `IllegalVersioningConfigurationException` without a status, `NotImplemented` for MFA delete.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let (mut status, mut mfa) = (None, None);
         for child in &root.children {
             match child.name.as_str() {

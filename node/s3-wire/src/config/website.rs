@@ -8,10 +8,10 @@ pub use answer::{WebsiteAnswer, WebsiteRequest};
 pub use redirect_location::check_redirect_location;
 pub use routing::{Condition, KeyReplacement, Redirect, RoutingRule};
 
-use crate::config::field::{invalid_request, set, text};
+use crate::config::field::{document, invalid_request, set, text};
 use crate::error::S3Error;
 use crate::xml::XmlWriter;
-use crate::xml::reader::{Element, malformed, parse};
+use crate::xml::reader::{Element, malformed};
 
 const ROOT: &str = "WebsiteConfiguration";
 const MAX_ROUTING_RULES: usize = 50;
@@ -65,7 +65,7 @@ impl WebsiteConfiguration {
     /// `InvalidArgument` for a suffix or key that cannot be, `InvalidRequest` for a routing rule
     /// that contradicts itself.
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         let (mut all, mut index, mut error_key, mut rules) = (None, None, None, None);
         for child in &root.children {
             match child.name.as_str() {

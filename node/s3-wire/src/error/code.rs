@@ -74,6 +74,7 @@ error_codes! {
     InvalidToken "InvalidToken" 400 "The provided token is malformed or otherwise invalid."
     InvalidUri "InvalidURI" 400 "Couldn't parse the specified URI."
     KeyTooLong "KeyTooLongError" 400 "Your key is too long"
+    KmsNotFound "KMS.NotFoundException" 400 "Invalid keyId"
     MalformedAcl "MalformedACLError" 400 "The XML you provided was not well-formed or did not validate against our published schema"
     MalformedPolicy "MalformedPolicy" 400 "This policy contains invalid Json"
     MalformedPostRequest "MalformedPOSTRequest" 400 "The body of your POST request is not well-formed multipart/form-data."

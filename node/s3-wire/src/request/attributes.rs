@@ -62,7 +62,10 @@ fn without_aws_chunked(encodings: &str) -> Option<String> {
         .map(str::trim)
         .filter(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("aws-chunked"))
         .collect();
-    if kept.is_empty() { None } else { Some(kept.join(",")) }
+    if kept.len() == encodings.split(',').count() {
+        return Some(encodings.to_owned());
+    }
+    if kept.is_empty() { None } else { Some(kept.join(", ")) }
 }
 
 fn metadata(head: &RequestHead<'_>) -> Result<Vec<(String, String)>, S3Error> {

@@ -41,7 +41,8 @@ impl CopySource {
         if version.pairs().any(|(name, _)| name != "versionId") {
             return Err(fault());
         }
-        let path = uri::decode_utf8(path, false).map_err(|_| fault())?;
+        // As in a query: a plus is a space here, unlike in a path.
+        let path = uri::decode_utf8(path, true).map_err(|_| fault())?;
         let (bucket, key) = path.strip_prefix('/').unwrap_or(&path).split_once('/').ok_or_else(fault)?;
         if bucket.starts_with("arn:") {
             return Err(S3Error::header_not_implemented("x-amz-copy-source"));
@@ -112,7 +113,9 @@ impl CopyObject {
         let changes = attributes.is_some()
             || settings.tags.is_some()
             || settings.website_redirect.is_some()
-            || source.version.is_some();
+            || settings.storage_class.is_some()
+            || source.version.is_some()
+            || head.headers.keys().any(|name| name.as_str().starts_with("x-amz-server-side-encryption"));
         if !changes && source.bucket == target.bucket && source.key == target.key {
             return Err(S3Error::with_message(
                 ErrorCode::InvalidRequest,

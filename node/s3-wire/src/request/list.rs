@@ -81,7 +81,7 @@ pub struct ListObjectsV2 {
     pub delimiter: Option<String>,
     /// Only keys behind this one; without meaning once there is a token.
     pub start_after: Option<String>,
-    /// Where the page before ended, as we wrote it. Never empty.
+    /// Where the page before ended, as we wrote it; empty: there was none.
     pub continuation_token: Option<String>,
     /// The most keys and folded prefixes of the page, up to 1,000; 0 is answered empty.
     pub max_keys: u32,
@@ -95,13 +95,6 @@ impl ListObjectsV2 {
     pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
         let query = target.query;
         let continuation_token = query.get("continuation-token");
-        if continuation_token == Some("") {
-            return Err(S3Error::invalid_argument(
-                "The continuation token provided is incorrect",
-                "continuation-token",
-                "",
-            ));
-        }
         Ok(Self {
             prefix: query.get("prefix").unwrap_or("").to_owned(),
             delimiter: query.filled("delimiter").map(str::to_owned),

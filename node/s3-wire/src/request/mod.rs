@@ -21,7 +21,7 @@ mod upload;
 pub(crate) use address::bucket_of_host;
 pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
-pub use body::{MAX_OBJECT_PART_LEN, RequestBody};
+pub use body::{BodyLen, MAX_OBJECT_PART_LEN, RequestBody};
 pub use copy::{CopyObject, CopySource, UploadPartCopy};
 pub(crate) use hoisted::with_hoisted;
 pub use list::{
@@ -30,6 +30,7 @@ pub use list::{
 pub use multipart::{AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, UploadPart};
 pub use name::OperationName;
 pub use object::{CreateBucket, DeleteObject, DeleteObjects, GetObject, GetObjectAttributes, PutObject};
+pub(crate) use refused::refuse_what_we_would_ignore;
 pub use route::{Route, route};
 pub use settings::{
     Access, BucketSetting, BucketSettingRequest, ObjectSetting, ObjectSettingRequest, PutBucketSetting,
@@ -88,7 +89,9 @@ pub enum Operation {
     AbortMultipartUpload(AbortMultipartUpload),
     ListParts(ListParts),
     ListMultipartUploads(ListMultipartUploads),
-    /// An operation that S3 has and we do not serve: answer `NotImplemented`.
+    /// An operation that S3 has and we do not serve: answer `NotImplemented`. Also `PostObject` and
+    /// `CorsPreflight`, of which the address is all that the head says: see [`crate::form`] and
+    /// [`crate::config::cors`].
     Unsupported,
 }
 

@@ -173,7 +173,7 @@ fn object_checksum(head: &RequestHead<'_>) -> Result<Option<Checksum>, S3Error> 
         let value = text.split_once('-').map_or(text, |(value, _)| value);
         let checksum = Checksum::from_base64(algorithm, value).ok_or_else(|| {
             S3Error::with_message(
-                ErrorCode::InvalidRequest,
+                ErrorCode::BadDigest,
                 format!("Value for {} header is invalid.", algorithm.header()),
             )
         })?;

@@ -170,7 +170,7 @@ pub struct DeleteObject {
 impl DeleteObject {
     pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
         let condition = WriteCondition::from_head(target.head)?;
-        if condition == WriteCondition::Absent {
+        if condition.if_none_match.is_some() {
             return Err(S3Error::header_not_implemented("If-None-Match"));
         }
         Ok(Self {

@@ -30,8 +30,11 @@ fn delete_lists_are_read() {
         <s:Object><s:Key>d</s:Key><s:ETag>\"x\"</s:ETag></s:Object><s:Quiet>true</s:Quiet></s:Delete>";
     let request = parse_delete(body.as_bytes()).unwrap();
     assert!(request.quiet);
-    assert_eq!(request.keys[0], DeleteKey { key: " a&bAB<c>\u{1F600}".into(), etag: None });
-    assert_eq!(request.keys[1], DeleteKey { key: "d".into(), etag: Some("x".into()) });
+    assert_eq!(
+        request.keys[0],
+        DeleteKey { key: " a&bAB<c>\u{1F600}".into(), version: Some("null".into()), etag: None }
+    );
+    assert_eq!(request.keys[1], DeleteKey { key: "d".into(), version: None, etag: Some("x".into()) });
 }
 
 #[test]
@@ -50,10 +53,6 @@ fn delete_lists_out_of_bounds_are_refused() {
         ("<Delete><Other/></Delete>".into(), ErrorCode::MalformedXml),
         (list(1) + "<x/>", ErrorCode::MalformedXml),
         (list(1) + "x", ErrorCode::MalformedXml),
-        (
-            "<Delete><Object><Key>k</Key><VersionId>v</VersionId></Object></Delete>".into(),
-            ErrorCode::NotImplemented,
-        ),
         ("<Delete><Object><Key>k</Key><Size>1</Size></Object></Delete>".into(), ErrorCode::NotImplemented),
         ("<!DOCTYPE Delete>".to_owned() + &list(1), ErrorCode::MalformedXml),
         ("<?php ?>".to_owned() + &list(1), ErrorCode::MalformedXml),
@@ -262,7 +261,7 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
     let kind = "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType>";
     let owners = format!("<Initiator><ID>u1</ID><DisplayName>ann</DisplayName></Initiator>{OWNER}");
     assert_eq!(
-        inner(&list_parts(&request, &owner(), checksum, &parts, Some(4))),
+        inner(&list_parts(&request, &owner(), &owner(), "STANDARD", checksum, &parts, Some(4))),
         format!(
             "<ListPartsResult><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId>{owners}\
              <StorageClass>STANDARD</StorageClass><PartNumberMarker>3</PartNumberMarker>\
@@ -272,13 +271,21 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
         )
     );
     let uploads = UploadPage {
-        uploads: vec![ListedUpload { key: "k".into(), upload_id: "u".into(), initiated_ms: MS, checksum }],
+        uploads: vec![ListedUpload {
+            key: "k".into(),
+            upload_id: "u".into(),
+            initiated_ms: MS,
+            initiator: owner(),
+            owner: owner(),
+            storage_class: "STANDARD".into(),
+            checksum,
+        }],
         common_prefixes: vec!["p/".into()],
         next: Some(("k".into(), "u".into())),
     };
     let request = ListMultipartUploads { bucket: "b".into(), max_uploads: 1, ..Default::default() };
     assert_eq!(
-        inner(&list_multipart_uploads(&request, &uploads, &owner())),
+        inner(&list_multipart_uploads(&request, &uploads)),
         format!(
             "<ListMultipartUploadsResult><Bucket>b</Bucket><KeyMarker></KeyMarker>\
              <UploadIdMarker></UploadIdMarker><NextKeyMarker>k</NextKeyMarker>\
@@ -300,8 +307,13 @@ fn text_is_escaped_as_s3_does() {
 #[test]
 fn deletions_are_answered_one_by_one() {
     let keys = [
-        DeletedKey { key: "a".into(), error: None },
-        DeletedKey { key: "b".into(), error: Some(ErrorCode::AccessDenied.into()) },
+        DeletedKey { key: "a".into(), version: None, marker: None, error: None },
+        DeletedKey {
+            key: "b".into(),
+            version: None,
+            marker: None,
+            error: Some(ErrorCode::AccessDenied.into()),
+        },
     ];
     let failed = "<Error><Key>b</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
     assert_eq!(
@@ -309,6 +321,13 @@ fn deletions_are_answered_one_by_one() {
         format!("<DeleteResult><Deleted><Key>a</Key></Deleted>{failed}</DeleteResult>")
     );
     assert_eq!(inner(&delete_result(&keys, true)), format!("<DeleteResult>{failed}</DeleteResult>"));
+    let marker =
+        DeletedKey { key: "c".into(), version: Some("v".into()), marker: Some("m".into()), error: None };
+    assert_eq!(
+        inner(&delete_result(&[marker], false)),
+        "<DeleteResult><Deleted><Key>c</Key><VersionId>v</VersionId><DeleteMarker>true</DeleteMarker>\
+         <DeleteMarkerVersionId>m</DeleteMarkerVersionId></Deleted></DeleteResult>"
+    );
 }
 
 proptest! {

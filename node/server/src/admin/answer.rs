@@ -71,7 +71,7 @@ impl From<StoreError> for AdminError {
             | StoreError::NotEnoughDrives { .. }
             | StoreError::NotEnoughShards { .. }
             | StoreError::Busy => Self::Unavailable(error.to_string()),
-            StoreError::Body | StoreError::Internal { .. } => {
+            StoreError::Body | StoreError::WrongKey | StoreError::Internal { .. } => {
                 tracing::error!(%error, "admin request failed");
                 Self::Internal
             }

@@ -9,7 +9,7 @@ use mucura_consensus::{Consensus, ConsensusConfig, StoreKind};
 use mucura_mesh::{Limits, Mesh, MeshConfig, NodeIdentity, SocketFactory};
 use mucura_runtime::Runtime;
 use mucura_s3::{S3, S3Config, operation_names};
-use mucura_store::{PART_BYTES_MIN, SiteKey, Store, StoreConfig};
+use mucura_store::{LifecycleConfig, PART_BYTES_MIN, SiteKey, Store, StoreConfig};
 use mucura_telemetry::{Metrics, SiteSample};
 use mucura_types::MIB;
 use tokio::time::{Instant, sleep};
@@ -257,7 +257,8 @@ impl Started {
         mesh.serve(Arc::new(Dispatch { consensus: consensus.clone(), store: store.clone() }));
         let metrics = Arc::new(Metrics::new(&operation_names())?);
         let host_id = format!("node-{}", membership.node);
-        let s3_config = S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id);
+        let mut s3_config = S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id);
+        s3_config.storage_classes.clone_from(&settings.s3.storage_classes);
         let s3 = S3::new(s3_config, store.clone(), runtime.clone(), metrics.clone())
             .context("start the S3 front end")?;
         let node = Arc::new(Node {
@@ -383,6 +384,12 @@ fn store_config(settings: &Settings, membership: &Membership, root: &RootKey) ->
         session_life: SESSION_LIFE,
         scrub_period: Duration::from_secs(u64::from(settings.storage.scrub_days) * 86_400),
         part_bytes_min: PART_BYTES_MIN,
+        lifecycle: LifecycleConfig {
+            enabled: settings.lifecycle.enabled == 1,
+            day: Duration::from_secs(u64::from(settings.lifecycle.day_s)),
+            looks_per_s: settings.lifecycle.looks_per_s,
+            changes_per_s: settings.lifecycle.changes_per_s,
+        },
     }
 }
 

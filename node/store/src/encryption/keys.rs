@@ -187,7 +187,7 @@ impl KeyRing {
     }
 
     /// Adds a key that only opens.
-    pub(super) fn with(mut self, id: KeyId, key: &[u8; KEY_BYTES]) -> Result<Self, KeyError> {
+    pub(crate) fn with(mut self, id: KeyId, key: &[u8; KEY_BYTES]) -> Result<Self, KeyError> {
         self.keys.insert(id, WrappingKey::new(key)?);
         Ok(self)
     }

@@ -14,11 +14,11 @@ use mucura_consensus::{Consensus, ConsensusConfig, Transport, TransportError};
 use mucura_mesh::{
     BulkRecv, BulkSend, Limits, Mesh, MeshConfig, PeerInfo, Refusal, Service, SocketFactory, identity,
 };
-use mucura_metadata::{Checksum, Command, Envelope, NewBucket, NodeRecord, SiteSeed, WriteCondition};
+use mucura_metadata::{Checksum, Command, DeleteObject, Envelope, NodeRecord, SiteSeed, WriteCondition};
 use mucura_runtime::Runtime;
 use mucura_store::{
-    Body, BodyFailed, BodyPlan, Digests, Fresh, ObjectInfo, PART_BYTES_MIN, PutObjectRequest, SiteKey, Store,
-    StoreConfig, StoreError, Stored,
+    Body, BodyFailed, BodyPlan, BodySize, Digests, Fresh, LifecycleConfig, NewUpload, ObjectInfo,
+    PART_BYTES_MIN, PutObjectRequest, SiteKey, Store, StoreConfig, StoreError, Stored,
 };
 use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
@@ -55,7 +55,7 @@ pub(crate) async fn wait_for<F: Future<Output = bool>>(
 pub(crate) struct MemoryBody {
     pieces: Vec<Bytes>,
     fails: bool,
-    declared: usize,
+    size: BodySize,
     /// So long before the last piece.
     pause: Duration,
 }
@@ -67,7 +67,7 @@ impl MemoryBody {
 
     /// The client goes away after `len` bytes.
     pub(crate) fn cut(bytes: &[u8], len: usize) -> Self {
-        Self { fails: true, declared: bytes.len(), ..Self::whole(&bytes[..len]) }
+        Self { fails: true, size: BodySize::Exact(bytes.len() as u64), ..Self::whole(&bytes[..len]) }
     }
 
     /// The client sends nothing for a while before the last bytes.
@@ -78,7 +78,13 @@ impl MemoryBody {
     /// The client sends more or less than it says.
     pub(crate) fn declared(bytes: &[u8], declared: usize) -> Self {
         let pieces = bytes.chunks(100_000).rev().map(Bytes::copy_from_slice).collect();
-        Self { pieces, fails: false, declared, pause: Duration::ZERO }
+        let size = BodySize::Exact(declared as u64);
+        Self { pieces, fails: false, size, pause: Duration::ZERO }
+    }
+
+    /// The client does not say how much it sends.
+    pub(crate) fn unmeasured(self, most: usize) -> Self {
+        Self { size: BodySize::AtMost(most as u64), ..self }
     }
 }
 
@@ -230,6 +236,7 @@ impl Plan {
             session_life: self.session_life,
             scrub_period: Duration::from_secs(86_400),
             part_bytes_min: PART_BYTES_MIN,
+            lifecycle: LifecycleConfig::default(),
         };
         let site_key = SiteKey::new(&[7; 32]).unwrap();
         let store = Store::start(config, runtime, consensus.clone(), mesh.clone(), site_key).unwrap();
@@ -318,7 +325,7 @@ impl Site {
     }
 
     pub(crate) async fn bucket(&self, name: &str) -> BucketId {
-        self.store(0).create_bucket(name, OWNER, NewBucket::default(), deadline()).await.unwrap()
+        self.store(0).create_bucket(name, OWNER, Default::default(), deadline()).await.unwrap()
     }
 
     pub(crate) async fn put(
@@ -360,7 +367,7 @@ impl Site {
         body: &mut MemoryBody,
         condition: WriteCondition,
     ) -> Result<Stored, StoreError> {
-        let size = body.declared as u64;
+        let size = body.size;
         let attributes = Default::default();
         let request = PutObjectRequest {
             bucket,
@@ -370,6 +377,7 @@ impl Site {
             attributes,
             condition,
             origin: None,
+            seal: None,
         };
         self.store(node).put_object(request, body, deadline()).await
     }
@@ -383,7 +391,7 @@ impl Site {
     ) -> Result<(ObjectInfo, Vec<u8>), StoreError> {
         let fresh = self.store(node).fresh(deadline()).await?;
         let info = fresh.object(bucket, key, None).await?.expect("the object is there");
-        let mut stream = fresh.open(&info, range).await?;
+        let mut stream = fresh.reader(bucket, key, &info, None)?.open(range).await?;
         let mut read = Vec::new();
         while let Some(piece) = stream.next().await {
             read.extend_from_slice(&piece?);
@@ -494,4 +502,23 @@ pub(crate) fn sibling(shard: &Path) -> PathBuf {
         .map(|counter| ChunkId { write: WriteId { counter, ..chunk.write }, ..chunk })
         .find(|other| leaf(other) == leaf(&chunk));
     shard.with_file_name(format!("{}.{position}", other.unwrap()))
+}
+
+/// Deletes an object of a bucket that keeps no versions.
+pub(crate) fn deletion(bucket: BucketId, key: &str) -> DeleteObject {
+    let key = key.to_owned().into();
+    DeleteObject { bucket, key, version: None, by: OWNER, bypass: false, condition: Default::default() }
+}
+
+/// What begins an upload.
+pub(crate) fn upload(bucket: BucketId, key: &str) -> NewUpload {
+    NewUpload {
+        bucket,
+        key: key.to_owned(),
+        initiator: OWNER,
+        owner: OWNER,
+        attributes: Default::default(),
+        checksum: None,
+        seal: None,
+    }
 }

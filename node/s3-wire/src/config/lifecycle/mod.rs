@@ -20,10 +20,10 @@ pub use rule::{
     Expiration, LifecycleRule, NoncurrentExpiration, NoncurrentTransition, RuleStatus, Transition, When,
 };
 
-use crate::config::field::invalid_request;
+use crate::config::field::{document, invalid_request};
 use crate::error::{ErrorCode, S3Error};
 use crate::xml::XmlWriter;
-use crate::xml::reader::{malformed, parse};
+use crate::xml::reader::malformed;
 
 const ROOT: &str = "LifecycleConfiguration";
 const MAX_RULES: usize = 1_000;
@@ -37,13 +37,13 @@ pub struct LifecycleConfiguration {
 
 impl LifecycleConfiguration {
     /// The longest body: 1,000 rules with a long prefix or some tags each.
-    pub const MAX_LEN: usize = 4 << 20;
+    pub const MAX_LEN: usize = 2 << 20;
 
     /// Reads the body of a `PutBucketLifecycleConfiguration`.
     ///
     /// Storage classes are not looked at; see [`Self::check_storage_classes`].
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, Self::MAX_LEN, ROOT)?;
+        let root = document(body, Self::MAX_LEN, ROOT)?;
         if root.children.is_empty() || root.children.iter().any(|child| child.name != "Rule") {
             return Err(malformed());
         }
@@ -67,6 +67,21 @@ impl LifecycleConfiguration {
             }
         }
         Ok(())
+    }
+
+    /// Whether a rule in force says what becomes of versions.
+    pub fn concerns_versions(&self) -> bool {
+        self.enabled().any(|rule| {
+            rule.expiration.is_some()
+                || !rule.transitions.is_empty()
+                || rule.noncurrent_expiration.is_some()
+                || !rule.noncurrent_transitions.is_empty()
+        })
+    }
+
+    /// Whether a rule in force says what becomes of uploads.
+    pub fn concerns_uploads(&self) -> bool {
+        self.enabled().any(|rule| rule.abort_after_days.is_some())
     }
 
     /// Gives rules that have no id one from `make_id`, as S3 does when it stores them.
