@@ -2,10 +2,10 @@
 
 import dataclasses
 import itertools
+import json
 import os
 import subprocess
 import threading
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -280,10 +280,15 @@ def test_nothing_is_lost_while_a_webhook_is_down_and_a_leader_falls(new_demo: Ca
     receiver.start()
     wait_for(lambda: demo.ctl(gateway).json("events")["queues"][0]["waiting"] == 0, 60, "all was told")
     demo.start_node(first)
-    demo.kill(demo.leader())
-    survivor = boto3_client(demo.site(), demo.running()[0])
-    wait_for(lambda: survivor.put_object(Bucket="told", Key="probe", Body=b""), 30, "another leads again")
-    s3 = survivor
+    # A second one falls while messages are under way.
+    receiver.pause(2)
+    write(60)
+    second = demo.leader()
+    assert demo.ctl(second).json("events")["queues"][0]["waiting"] > 0
+    demo.kill(second)
+    receiver.pause(0)
+    s3 = boto3_client(demo.site(), demo.running()[0])
+    wait_for(lambda: s3.put_object(Bucket="told", Key="probe", Body=b""), 30, "another leads again")
     write(5)
     running = demo.running()[0]
     wait_for(lambda: demo.ctl(running).json("events")["queues"][0]["waiting"] == 0, 60, "all was told")

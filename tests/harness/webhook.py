@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +18,7 @@ class Receiver:
         self._messages: list[dict[str, Any]] = []
         self._refuse = 0
         self._refused = 0
+        self._pause_s = 0.0
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
         self.start()
@@ -30,6 +32,7 @@ class Receiver:
 
             def do_POST(self) -> None:  # noqa: N802
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                time.sleep(receiver._pause_s)
                 status = receiver._take(body, self.headers.get("X-Mucura-Signature"))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
@@ -54,6 +57,10 @@ class Receiver:
         """Answers the next `count` messages with 503."""
         with self._lock:
             self._refuse = count
+
+    def pause(self, seconds: float) -> None:
+        """Takes so long over every message from now on."""
+        self._pause_s = seconds
 
     def _take(self, body: bytes, signature: str | None) -> int:
         with self._lock:
