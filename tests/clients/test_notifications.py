@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from harness.clients import boto3_client
@@ -92,10 +93,10 @@ def test_every_change_makes_a_record_as_s3_gives_it(s3: Any, site: Site, demo: D
     put = s3.put_object(Bucket=bucket, Key="a b/é", Body=b"hello")
     s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "a b/é"})
     upload = s3.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
-    parts = [
-        {"PartNumber": n, "ETag": s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=n, Body=body)["ETag"]}
-        for n, body in ((1, b"x" * 5 * MIB), (2, b"y"))
-    ]
+    parts = []
+    for n, body in ((1, b"x" * 5 * MIB), (2, b"y")):
+        part = s3.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=n, Body=body)
+        parts.append({"PartNumber": n, "ETag": part["ETag"]})
     whole = s3.complete_multipart_upload(Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
     tags = {"TagSet": [{"Key": "k", "Value": "v"}]}
     s3.put_object_tagging(Bucket=bucket, Key="copy", Tagging=tags)
@@ -103,6 +104,8 @@ def test_every_change_makes_a_record_as_s3_gives_it(s3: Any, site: Site, demo: D
     s3.put_object_acl(Bucket=bucket, Key="copy", ACL="private")
     deleted = s3.delete_object(Bucket=bucket, Key="copy")
     s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "parts"}, {"Key": "never-there"}]})
+    form = s3.generate_presigned_post(bucket, "form")
+    requests.post(form["url"], data=form["fields"], files={"file": ("a.txt", b"bytes")}, timeout=30)
 
     test, *records = _read(demo, queue)
     assert (test["Event"], test["Bucket"], test["Service"]) == ("s3:TestEvent", bucket, "Amazon S3")
@@ -116,6 +119,7 @@ def test_every_change_makes_a_record_as_s3_gives_it(s3: Any, site: Site, demo: D
         ("ObjectAcl:Put", "copy"),
         ("ObjectRemoved:Delete", "copy"),
         ("ObjectRemoved:Delete", "parts"),
+        ("ObjectCreated:Post", "form"),
     ]
     first = records[0]
     owner = s3.list_buckets()["Owner"]["ID"]
@@ -139,7 +143,8 @@ def test_every_change_makes_a_record_as_s3_gives_it(s3: Any, site: Site, demo: D
     assert records[2]["s3"]["object"]["eTag"] == whole["ETag"].strip('"')
     removed = records[6]
     assert set(removed["s3"]["object"]) == {"key", "sequencer"}
-    assert removed["responseElements"]["x-amz-request-id"] == deleted["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-id"]
+    request_id = deleted["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-id"]
+    assert removed["responseElements"]["x-amz-request-id"] == request_id
     sequencers = [record["s3"]["object"]["sequencer"] for record in records]
     assert sequencers == sorted(sequencers) and len(set(sequencers)) == len(sequencers)
     assert len({len(sequencer) for sequencer in sequencers}) == 1
@@ -351,3 +356,28 @@ def test_a_queue_can_be_followed_looked_at_and_read_in_part(s3: Any, demo: Demo,
         thread.join(10)
     assert followed[:247] == looked[4:]
     assert followed[247]["s3"]["object"]["key"] == "later"
+
+
+def test_what_lifecycle_rules_do_is_told_as_the_stores_own(new_demo: Callable[..., Demo]) -> None:
+    environment = {"MUCURA_LIFECYCLE_DAY_S": "2", "MUCURA_S3_STORAGE_CLASSES": "WARM"}
+    demo = new_demo(nodes=1, drives=1, environment=environment)
+    s3 = boto3_client(demo.site())
+    s3.create_bucket(Bucket="old")
+    events = ["s3:LifecycleExpiration:*", "s3:LifecycleTransition", "s3:ObjectCreated:*"]
+    _tell(s3, "old", _rule(_queue_arn("q"), events))
+    for key in ("expires/k", "moves/k"):
+        s3.put_object(Bucket="old", Key=key, Body=b"x")
+    rules = [
+        {"ID": "expire", "Filter": {"Prefix": "expires/"}, "Expiration": {"Days": 1}},
+        {"ID": "move", "Filter": {"Prefix": "moves/"}, "Transitions": [{"Days": 1, "StorageClass": "WARM"}]},
+    ]
+    for rule in rules:
+        rule["Status"] = "Enabled"
+    s3.put_bucket_lifecycle_configuration(Bucket="old", LifecycleConfiguration={"Rules": rules})
+    wait_for(lambda: len(_objects(_read(demo, "q", "--no-ack"))) >= 4, 60, "both were told")
+    records = _objects(_read(demo, "q"))
+    assert [record["eventName"] for record in records[:2]] == ["ObjectCreated:Put"] * 2
+    done = records[2:]
+    told = {(record["eventName"], record["s3"]["object"]["key"]) for record in done}
+    assert told == {("LifecycleExpiration:Delete", "expires/k"), ("LifecycleTransition", "moves/k")}
+    assert {record["userIdentity"]["principalId"] for record in done} == {"s3.amazonaws.com"}
