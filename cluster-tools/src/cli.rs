@@ -12,6 +12,8 @@ const EXAMPLES: &str = "Examples:
   mucuractl drive replace 3 /mnt/new-disk
   mucuractl node token
   mucuractl policy explain --user alice --action s3:GetObject --resource photos/a.jpg
+  mucuractl webhook add audit http://10.0.0.9:8080/events --secret-file /root/audit.secret
+  mucuractl events --queue uploads --follow --json
   mucuractl bench put --size 4MiB --concurrency 16 --duration 30
 
 The site is found by --admin, or MUCURA_ADMIN, MUCURA_ACCESS_KEY and MUCURA_SECRET_KEY,
@@ -66,6 +68,11 @@ pub(crate) enum Command {
     /// Who may do what.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Events of buckets: shows the queues, or reads one.
+    Events(EventsArguments),
+    /// URLs that are called with events of buckets.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Begins to read and verify every byte stored, now.
     Scrub,
     /// Measures the site through S3.
@@ -142,6 +149,49 @@ pub(crate) enum DriveCommand {
         drive: u32,
         /// The directory, on the drive's node; by default the old one's path.
         path: Option<PathBuf>,
+    },
+}
+
+/// What is asked of queues.
+#[derive(Debug, Args)]
+pub(crate) struct EventsArguments {
+    /// Shows all queues: how many events wait, since when, how many were lost.
+    /// That is also what is done without any option.
+    #[arg(long, conflicts_with_all = ["queue", "follow", "max", "no_ack"])]
+    pub(crate) list: bool,
+    /// Prints the events of this queue, one a line, and takes them out of it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+    /// Waits for more, until it is stopped.
+    #[arg(long, requires = "queue")]
+    pub(crate) follow: bool,
+    /// Prints no more than so many.
+    #[arg(long, requires = "queue", value_name = "N")]
+    pub(crate) max: Option<u64>,
+    /// Leaves them in the queue.
+    #[arg(long, requires = "queue")]
+    pub(crate) no_ack: bool,
+}
+
+/// What can be done about webhooks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Allows buckets to have events sent to a URL.
+    Add {
+        /// What buckets name it by.
+        name: String,
+        /// An http URL.
+        url: String,
+        /// File with the secret that calls are signed with.
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
+    /// Lists webhooks.
+    List,
+    /// Removes a webhook, and the events that wait for it.
+    Remove {
+        /// Its name.
+        name: String,
     },
 }
 
@@ -232,10 +282,15 @@ mod tests {
             "mucuractl drive replace 3 --json --admin http://127.0.0.1:1",
             "mucuractl key disable AK",
             "mucuractl policy explain --user u --action s3:GetObject --resource b/k --header a=b --header c=d=e",
+            "mucuractl events",
+            "mucuractl events --list --json",
+            "mucuractl events --queue q --follow --max 3 --no-ack",
+            "mucuractl webhook add hook http://127.0.0.1/ --secret-file f",
             "mucuractl bench mixed --size 1MiB --concurrency 4 --count 10 --verify",
         ] {
             parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
         }
+        assert!(parse("mucuractl events --follow").is_err());
         assert!(parse("mucuractl user create bob").is_err());
         assert!(parse("mucuractl frobnicate").is_err());
         assert!(parse("mucuractl policy explain --user u --action a --resource b --header c").is_err());

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod listing;
+mod notification;
 mod people;
 mod topology;
 mod uploads;
@@ -21,6 +22,7 @@ use crate::view::View;
 
 pub use chunks::{chunk, chunks_at_risk, chunks_from, chunks_of_write, garbage, garbage_of_write};
 pub use listing::{ListPage, ListQuery, ListedObject, list_objects};
+pub use notification::{events, notification_rules, queue, queues, webhook, webhooks};
 pub use people::{keys_of_user, user, user_by_key, user_by_name, users};
 pub use topology::{drives, node, nodes, session, sessions, site, table, tables};
 pub use uploads::{

@@ -29,8 +29,7 @@ use crate::call::Call;
 use crate::document::read_bytes;
 use crate::errors::Failure;
 use crate::payload::Payload;
-use crate::settings;
-use crate::storage_class;
+use crate::{notification, settings, storage_class};
 
 /// The error of S3 for a setting that a bucket does not have.
 fn missing(setting: BucketSetting, bucket: &str) -> S3Error {
@@ -194,6 +193,7 @@ pub(crate) async fn put(
             let text = new_policy(&bucket, &body)?;
             BucketChange::Document { document: BucketDocument::Policy, text: Some(text) }
         }
+        BucketSetting::Notification => notification::asked(call, &body).await?,
         setting => {
             let (record, classes) = (bucket.record.clone(), call.shared.config.storage_classes.clone());
             let changed = move || changed(setting, &record, &classes, &body);
@@ -254,9 +254,6 @@ fn changed(
             // To take it would be to promise logs that nobody writes.
             Some(_) => return Err(S3Error::header_not_implemented("LoggingEnabled")),
         },
-        BucketSetting::Notification => {
-            document(BucketDocument::Notification, NotificationConfiguration::parse(body)?.to_xml())
-        }
         BucketSetting::Tagging => {
             document(BucketDocument::Tagging, TagSet::parse(body, Tagged::Bucket)?.to_xml())
         }
@@ -269,6 +266,7 @@ fn changed(
             BucketChange::PublicAccess(bucket.public_access)
         }
         BucketSetting::Acl
+        | BucketSetting::Notification
         | BucketSetting::Policy
         | BucketSetting::Location
         | BucketSetting::PolicyStatus => {

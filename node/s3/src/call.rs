@@ -31,6 +31,8 @@ pub(crate) struct Call<'a> {
     pub(crate) user: UserId,
     /// The account that must own the bucket, if the client insists on one.
     pub(crate) expected_owner: Option<String>,
+    /// The request's id.
+    pub(crate) request_id: &'a str,
     /// The URL that was asked for, without its query.
     pub(crate) url: String,
     pub(crate) conditions: Conditions<'a>,

@@ -1,5 +1,5 @@
 use md5::{Digest, Md5};
-use mucura_metadata::{Checksum, ETag, PartRecord, UploadRecord};
+use mucura_metadata::{Act, Checksum, ETag, PartRecord, UploadRecord};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::CompleteMultipartUpload;
 use mucura_s3_wire::xml::{self, CompletedPart, parse_complete};
@@ -55,6 +55,7 @@ pub(crate) async fn complete(
         etag,
         checksum,
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Complete),
     };
     let stored = call.store().complete_upload(complete).await?;
     let shown = stored.checksum.as_ref().and_then(checksums::shown);

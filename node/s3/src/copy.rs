@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName};
-use mucura_metadata::ChecksumAlgorithm;
+use mucura_metadata::{Act, ChecksumAlgorithm};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::range::ByteSpan;
 use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy};
@@ -62,6 +62,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         size: BodySize::Exact(size),
         attributes: attributes.clone(),
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Copy),
         seal: new.seal,
     };
     let mut headers = HeaderMap::new();

@@ -2,10 +2,9 @@
 //! requests are decided by.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
 
 use http::{HeaderMap, Method, Uri};
-use mucura_s3_wire::access::{AclOf, Context, Decision, ObjectOwnership, PublicAccessBlock, RequestFacts};
+use mucura_s3_wire::access::{AclOf, Decision, ObjectOwnership, PublicAccessBlock, RequestFacts};
 use mucura_s3_wire::acl::Grant;
 use mucura_s3_wire::policy::{Action, Level, Verdict};
 use mucura_s3_wire::request::{check_bucket_name, check_key};
@@ -146,7 +145,8 @@ impl S3 {
             verified: None,
             expected_owner: None,
             url: String::new(),
-            conditions: Conditions { head, facts, context: OnceLock::new(), nothing: Context::default() },
+            request_id: "",
+            conditions: Conditions::new(head, facts),
         };
         Ok(explain(&call, &question).await?)
     }

@@ -178,7 +178,8 @@ async fn serve(shared: Arc<Shared>, request: Request, id: String, mut account: A
         Some(site) => Box::pin(website::answer(&shared, &parts, &site, &mut account, &id)).await,
         None => {
             let mut always = HeaderMap::new();
-            let result = Box::pin(answer(&shared, &parts, &mut payload, &mut account, &mut always)).await;
+            let result =
+                Box::pin(answer(&shared, &parts, &mut payload, &id, &mut account, &mut always)).await;
             let mut answer = result.unwrap_or_else(|failure| refuse(&shared, &parts, failure, &id));
             answer.headers.extend(always);
             answer
@@ -204,6 +205,7 @@ async fn answer(
     shared: &Shared,
     parts: &Parts,
     payload: &mut Payload,
+    id: &str,
     account: &mut Account,
     always: &mut HeaderMap,
 ) -> Result<Answer, Failure> {
@@ -213,7 +215,7 @@ async fn answer(
     let over: Option<&Connection> = parts.extensions.get();
     if let Ok(Route { name: OperationName::PostObject, bucket: Some(bucket), .. }) = &routed {
         note(account, OperationName::PostObject, Some(bucket));
-        return post_object::post(shared, head, over, bucket, payload, always).await;
+        return post_object::post(shared, head, over, bucket, payload, id, always).await;
     }
     // A preflight asks about a request; it is not the one that was signed.
     let claim = match *head.method {
@@ -242,6 +244,7 @@ async fn answer(
         signer,
         verified,
         expected_owner: request.expected_bucket_owner,
+        request_id: id,
         url: url(&head, over),
     };
     if let Some(bucket) = bucket.filter(|_| head.headers.contains_key(header::ORIGIN)) {

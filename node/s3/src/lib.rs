@@ -49,6 +49,7 @@ mod get_object;
 mod lifecycle;
 mod listing;
 mod new_object;
+mod notification;
 mod object_attributes;
 mod object_settings;
 mod operations;

@@ -2,7 +2,7 @@
 //! body: so that is read first, up to the file.
 
 use http::{HeaderMap, header};
-use mucura_metadata::WriteCondition;
+use mucura_metadata::{Act, WriteCondition};
 use mucura_s3_wire::form::{
     Boundary, Claim, PostObject, Success, Verified, object_url, post_response, redirect_location,
     refuse_signed_head,
@@ -34,6 +34,7 @@ pub(crate) async fn post(
     over: Option<&Connection>,
     bucket: &str,
     payload: &mut Payload,
+    id: &str,
     always: &mut HeaderMap,
 ) -> Result<Answer, Failure> {
     let boundary = Boundary::from_head(&head)?;
@@ -61,6 +62,7 @@ pub(crate) async fn post(
         // The file of a form is not covered by a signature of its own.
         verified: None,
         expected_owner: None,
+        request_id: id,
         url: url(&head, over),
     };
     store(&call, post, form, payload).await
@@ -96,6 +98,7 @@ async fn store(
         attributes: new.attributes,
         condition: WriteCondition::default(),
         seal: new.seal,
+        origin: call.origin(&bucket, Act::Post),
     };
     let mut headers = HeaderMap::new();
     encryption::show_new(put.seal.as_ref(), &mut headers);

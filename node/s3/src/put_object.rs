@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName, header};
-use mucura_metadata::Checksum;
+use mucura_metadata::{Act, Checksum};
 use mucura_s3_wire::conditions::WriteCondition;
 use mucura_s3_wire::request::PutObject;
 use mucura_store::{BodySize, PutObjectRequest};
@@ -40,6 +40,7 @@ pub(crate) async fn put(
         size,
         attributes: new.attributes.clone(),
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Put),
         seal: new.seal,
     };
     let mut answer = Answer::ok();

@@ -4,13 +4,11 @@
 //! Invariants: a visitor is anonymous whatever the request carries, reads, and
 //! lists nothing; neither the query nor any `x-amz-` header means anything.
 
-use std::sync::OnceLock;
-
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use mucura_metadata::BucketDocument;
-use mucura_s3_wire::access::{Context, RequestFacts};
+use mucura_s3_wire::access::RequestFacts;
 use mucura_s3_wire::config::website::{Protocol, WebsiteAnswer, WebsiteConfiguration, WebsiteRequest};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{GetObject, WebsiteHost, check_key};
@@ -43,7 +41,7 @@ pub(crate) async fn answer(
     account.operation(VISIT);
     tracing::Span::current().record("operation", VISIT);
     let mut always = HeaderMap::new();
-    let result = visit(shared, parts, site, &mut always).await;
+    let result = visit(shared, parts, site, id, &mut always).await;
     let mut answer = result.unwrap_or_else(|error| {
         tracing::debug!(code = error.of_visit.code.as_str(), message = %error.of_visit.message, "refuse");
         error.answer(&parts.method, id, &shared.config.host_id)
@@ -57,6 +55,7 @@ async fn visit(
     shared: &Shared,
     parts: &Parts,
     site: &WebsiteHost,
+    id: &str,
     always: &mut HeaderMap,
 ) -> Result<Answer, WebsiteError> {
     if !matches!(parts.method, Method::GET | Method::HEAD) {
@@ -88,7 +87,8 @@ async fn visit(
         verified: None,
         expected_owner: None,
         url: url(&head, over),
-        conditions: Conditions { head, facts, context: OnceLock::new(), nothing: Context::default() },
+        request_id: id,
+        conditions: Conditions::new(head, facts),
     };
     if head.headers.contains_key(header::ORIGIN) {
         let allowed = cors::headers_for(&call.fresh, &head, &wanted.bucket).await;

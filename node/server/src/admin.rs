@@ -8,6 +8,7 @@
 mod answer;
 mod authority;
 mod drives;
+mod events;
 mod health;
 mod people;
 mod policy;

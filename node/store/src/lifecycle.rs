@@ -106,7 +106,7 @@ impl Inner {
         }
     }
 
-    fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         *self.consensus.leader().borrow() == Some(self.config.node)
     }
 
@@ -195,7 +195,7 @@ impl Inner {
     }
 
     async fn carry_out_deed(&self, bucket: &page::Owned, deed: Deed) -> Result<(), StoreError> {
-        let command = deed.command(bucket.id, bucket.owner);
+        let command = deed.told_command(bucket);
         match self.gateway.repeatable(command, Instant::now() + PROPOSE_TIMEOUT).await {
             Ok(_) => {
                 tracing::debug!(bucket = %bucket.name, ?deed, "a lifecycle rule was carried out");

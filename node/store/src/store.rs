@@ -89,7 +89,7 @@ pub(crate) struct Inner {
     pub(crate) lifecycle: LifecycleCounts,
     /// Rung when all shards are to be verified now.
     pub(crate) scrub_now: Notify,
-    background: Background,
+    pub(crate) background: Background,
 }
 
 impl Store {

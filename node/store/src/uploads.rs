@@ -2,7 +2,8 @@ use bytes::Bytes;
 use mucura_metadata as metadata;
 use mucura_metadata::{
     Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, Encryption,
-    PartPage, PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord, WriteCondition, Written,
+    ObjectChange, Origin, PartPage, PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord,
+    WriteCondition, Written,
 };
 use mucura_types::{BucketId, UserId, WriteId};
 use tokio::time::{Duration, Instant};
@@ -88,6 +89,8 @@ pub struct CompleteRequest {
     pub checksum: Option<Checksum>,
     /// Under which condition.
     pub condition: WriteCondition,
+    /// Where it comes from, if the bucket tells others of it.
+    pub origin: Option<Origin>,
 }
 
 impl Store {
@@ -163,7 +166,8 @@ impl Store {
             part_bytes_min: self.inner().config.part_bytes_min,
         };
         let deadline = Instant::now() + COMPLETE_TIMEOUT;
-        match self.inner().gateway.once(Command::CompleteUpload(complete), deadline).await? {
+        let command = ObjectChange::Complete(complete).into_command(request.origin);
+        match self.inner().gateway.once(command, deadline).await? {
             Reply::Completed { order, null, etag, checksum } => Ok(Stored::new(order, null, etag, checksum)),
             other => Err(StoreError::internal(format!("a completion was answered {other:?}"))),
         }

@@ -21,11 +21,21 @@ pub struct NodeSample {
     pub peers_known: u64,
     /// Other nodes with a connection that is up.
     pub peers_connected: u64,
-    /// Stripes of the site with a shard missing or not at its place; none if
-    /// that is not known now.
-    pub stripes_at_risk: Option<u64>,
+    /// How the site is; none if that is not known now.
+    pub site: Option<SiteSample>,
     /// What lifecycle rules did here.
     pub lifecycle: LifecycleSample,
+}
+
+/// How the site is, as one node sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SiteSample {
+    /// Stripes with a shard missing or not at its place.
+    pub stripes_at_risk: u64,
+    /// Events that wait for those who are to be told.
+    pub events_waiting: u64,
+    /// Events that were dropped because too many waited.
+    pub events_lost: u64,
 }
 
 /// What lifecycle rules did on a node since it started.
@@ -89,6 +99,8 @@ pub(crate) struct NodeGauges {
     buffers: IntGauge,
     peers: IntGaugeVec,
     at_risk: IntGaugeVec,
+    events_waiting: IntGaugeVec,
+    events_lost: IntGaugeVec,
     lifecycle: IntCounterVec,
     lifecycle_age: IntGaugeVec,
 }
@@ -117,11 +129,23 @@ impl NodeGauges {
             buffers_used: one("mucura_buffers_used_bytes", "Bytes of transfer buffers in use.")?,
             buffers: one("mucura_buffers_size_bytes", "Bytes of transfer buffers there are.")?,
             peers: many("mucura_mesh_peers", "Other nodes: known, and connected.", "state")?,
-            // A vector without labels: it shows nothing while nothing is known.
+            // Vectors without labels: they show nothing while nothing is known.
             at_risk: define::gauges(
                 registry,
                 "mucura_site_at_risk_stripes",
                 "Stripes of the site with a shard missing or not at its place.",
+                &[],
+            )?,
+            events_waiting: define::gauges(
+                registry,
+                "mucura_site_waiting_events",
+                "Events that wait for webhooks and in queues.",
+                &[],
+            )?,
+            events_lost: define::gauges(
+                registry,
+                "mucura_site_lost_events",
+                "Events dropped from the queues there are because too many waited.",
                 &[],
             )?,
             lifecycle: define::counters(
@@ -171,9 +195,15 @@ impl NodeGauges {
         self.buffers.set(gauge(now.buffers_bytes));
         self.peers.with_label_values(&["known"]).set(gauge(now.peers_known));
         self.peers.with_label_values(&["connected"]).set(gauge(now.peers_connected));
-        self.at_risk.reset();
-        if let Some(stripes) = now.stripes_at_risk {
-            self.at_risk.with_label_values::<&str>(&[]).set(gauge(stripes));
+        for (gauges, count) in [
+            (&self.at_risk, now.site.map(|site| site.stripes_at_risk)),
+            (&self.events_waiting, now.site.map(|site| site.events_waiting)),
+            (&self.events_lost, now.site.map(|site| site.events_lost)),
+        ] {
+            gauges.reset();
+            if let Some(count) = count {
+                gauges.with_label_values::<&str>(&[]).set(gauge(count));
+            }
         }
         self.set_lifecycle(&now.lifecycle);
     }

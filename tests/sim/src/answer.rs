@@ -74,7 +74,7 @@ impl Handler {
                     bypass: false,
                     condition: DeleteCondition::default(),
                 };
-                let deleted = self.store.delete_object(delete, self.deadline).await;
+                let deleted = self.store.delete_object(delete, None, self.deadline).await;
                 Ok(Reply::Deleted { existed: deleted.map_err(told)?.existed })
             }
             Ask::Copy { from, tag, to } => {
@@ -137,6 +137,7 @@ impl Handler {
                     etag: tag,
                     checksum: None,
                     condition: WriteCondition::default(),
+                    origin: None,
                 };
                 let stored = self.store.complete_upload(request).await.map_err(told)?;
                 match stored.etag == tag {
@@ -199,6 +200,7 @@ impl Handler {
             attributes: Default::default(),
             condition,
             seal: None,
+            origin: None,
         };
         self.store.put_object(request, body, self.deadline).await.map_err(told)?;
         Ok(Reply::Done)

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use mucura_types::{BucketId, Timestamp, UserId};
 
 use crate::codec::encode;
-use crate::command::{BucketChange, NewBucket};
+use crate::command::{BucketChange, NewBucket, Notification};
 use crate::decide::garbage::discard_upload;
+use crate::decide::notification;
 use crate::decide::object::GRANTS_MAX;
 use crate::decide::people::FIRST_USER;
 use crate::decide::{Decided, accept, check_text, next_number};
@@ -81,6 +82,7 @@ pub(super) fn delete(name: &str, id: BucketId, stamps: &mut Stamps, rows: &Overl
         rows.delete(keys::upload(id, &upload.key, upload.id));
         discard_upload(upload.id, stamps, rows);
     }
+    accept!(notification::set_rules(id, name, None, stamps, rows)?);
     for document in bucket.documents {
         remove_document(id, document, rows)?;
     }
@@ -91,7 +93,12 @@ pub(super) fn delete(name: &str, id: BucketId, stamps: &mut Stamps, rows: &Overl
 }
 
 /// Changes a setting.
-pub(super) fn change(id: BucketId, change: &BucketChange, rows: &Overlay<'_>) -> Decided {
+pub(super) fn change(
+    id: BucketId,
+    change: &BucketChange,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     let Some(name) = query::bucket_name(rows, id)? else { return Ok(Err(Rejection::NoSuchBucket)) };
     let Some(mut bucket) = query::bucket(rows, &name)? else { return Ok(Err(Rejection::NoSuchBucket)) };
     match change {
@@ -116,12 +123,45 @@ pub(super) fn change(id: BucketId, change: &BucketChange, rows: &Overlay<'_>) ->
             bucket.ownership = *ownership;
         }
         BucketChange::PublicAccess(block) => bucket.public_access = *block,
+        BucketChange::Notification(new) => {
+            accept!(set_notification(&name, &mut bucket, new.as_ref(), stamps, rows)?);
+        }
         BucketChange::Document { document, text } => {
+            if *document == BucketDocument::Notification {
+                // A text alone has no rules.
+                accept!(text.as_ref().map_or(Ok(()), check_document));
+                accept!(notification::set_rules(id, &name, None, stamps, rows)?);
+            }
             accept!(set_document(&mut bucket, *document, text.as_ref(), rows)?);
         }
     }
     rows.put(keys::bucket(&name), encode(&bucket));
     Ok(Ok(Reply::Done))
+}
+
+fn set_notification(
+    name: &str,
+    bucket: &mut BucketRecord,
+    new: Option<&Notification>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Result<Result<(), Rejection>, ExecuteError> {
+    if let Some(new) = new
+        && let Err(rejection) = check_document(&new.text).and(notification::check_request(&new.request))
+    {
+        return Ok(Err(rejection));
+    }
+    if let Err(rejection) = notification::set_rules(bucket.id, name, new, stamps, rows)? {
+        return Ok(Err(rejection));
+    }
+    set_document(bucket, BucketDocument::Notification, new.map(|new| &new.text), rows)
+}
+
+fn check_document(text: &Bytes) -> Result<(), Rejection> {
+    match text.len() <= DOCUMENT_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Rejection::Malformed(MalformedCommand::TextLength)),
+    }
 }
 
 fn check_acl(acl: Option<&Acl>, ownership: Option<Ownership>) -> Result<(), Rejection> {
@@ -143,8 +183,8 @@ fn set_document(
     text: Option<&Bytes>,
     rows: &Overlay<'_>,
 ) -> Result<Result<(), Rejection>, ExecuteError> {
-    if text.is_some_and(|text| text.len() > DOCUMENT_BYTES_MAX) {
-        return Ok(Err(Rejection::Malformed(MalformedCommand::TextLength)));
+    if let Some(Err(rejection)) = text.map(check_document) {
+        return Ok(Err(rejection));
     }
     remove_document(bucket.id, document, rows)?;
     bucket.documents.retain(|there| *there != document);

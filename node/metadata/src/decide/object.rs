@@ -3,13 +3,16 @@ use mucura_types::{CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
 
 use crate::codec::encode;
 use crate::command::{ChangeVersion, DeleteObject, PutObject, VersionChange, Written};
+use crate::decide::notification::{Happened, tell};
 use crate::decide::version::{Slot, lock_of};
 use crate::decide::{Decided, accept};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
-use crate::record::{Attributes, Body, ETag, Seal, VersionId, VersionRecord, VersionSummary, Versioning};
+use crate::record::{
+    Attributes, Body, ETag, Origin, Seal, VersionId, VersionRecord, VersionSummary, Versioning,
+};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The longest key (S3, object keys), bytes.
@@ -47,7 +50,12 @@ pub(super) fn check_said(key: &[u8], said: &Attributes) -> Result<(), Rejection>
     if fits { Ok(()) } else { Err(Rejection::Malformed(MalformedCommand::TextLength)) }
 }
 
-pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn put(
+    put: &PutObject,
+    origin: Option<&Origin>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     accept!(check_said(&put.key, &put.attributes));
     let Some(bucket) = query::bucket_by_id(rows, put.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
@@ -74,18 +82,32 @@ pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> D
         attributes: Attributes { lock, storage_class: None, ..put.attributes.clone() },
     };
     slot.put(order, &record, rows);
+    if let Some(origin) = origin {
+        tell(&bucket, &Happened::made(&put.key, order, &record, origin), origin, stamps, rows)?;
+    }
     Ok(Ok(Reply::Stored { order, null }))
 }
 
-pub(super) fn delete(delete: &DeleteObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn delete(
+    delete: &DeleteObject,
+    origin: Option<&Origin>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     let Some(bucket) = query::bucket_by_id(rows, delete.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
     };
     let slot = Slot::open(&bucket, &delete.key, rows)?;
-    match delete.version {
-        Some(id) => delete_version(&slot, id, delete, stamps, rows),
-        None => delete_current(&slot, delete, bucket.versioning == Versioning::Never, stamps, rows),
+    let deleted = match delete.version {
+        Some(id) => delete_version(&slot, id, delete, stamps, rows)?,
+        None => delete_current(&slot, delete, bucket.versioning == Versioning::Never, stamps, rows)?,
+    };
+    if let (Some(origin), Ok(reply)) = (origin, &deleted)
+        && let Some(happened) = Happened::deleted(delete, reply, origin)
+    {
+        tell(&bucket, &happened, origin, stamps, rows)?;
     }
+    Ok(deleted)
 }
 
 /// Deletes an object: for good, or by a delete marker.
@@ -150,7 +172,12 @@ fn delete_version(
 }
 
 /// Changes what is said of a version besides its bytes.
-pub(super) fn change(change: &ChangeVersion, stamps: &Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn change(
+    change: &ChangeVersion,
+    origin: Option<&Origin>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     let Some(bucket) = query::bucket_by_id(rows, change.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
     };
@@ -185,7 +212,11 @@ pub(super) fn change(change: &ChangeVersion, stamps: &Stamps, rows: &Overlay<'_>
     }
     accept!(check_said(&change.key, &version.attributes));
     slot.put(order, &version, rows);
+    let etag = version.summary.etag;
     let version = if version.summary.null { VersionId::Null } else { VersionId::At(order) };
+    if let Some(origin) = origin {
+        tell(&bucket, &Happened::changed(&change.key, version, etag, origin), origin, stamps, rows)?;
+    }
     Ok(Ok(Reply::Changed { version }))
 }
 

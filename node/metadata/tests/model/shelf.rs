@@ -144,6 +144,7 @@ impl Model {
             BucketChange::Document { document, text: None } => {
                 shelf.documents.remove(document);
             }
+            BucketChange::Notification(_) => panic!("no history has rules"),
         }
         true
     }

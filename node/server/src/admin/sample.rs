@@ -53,7 +53,7 @@ async fn sample(node: &Node) -> NodeSample {
         buffers_bytes: bytes(all),
         peers_known: bytes(peers.len()),
         peers_connected: bytes(peers.iter().filter(|peer| peer.connected).count()),
-        stripes_at_risk: node.stripes_at_risk(),
+        site: node.counted(),
         lifecycle: lifecycle(&node.store.lifecycle()),
     }
 }

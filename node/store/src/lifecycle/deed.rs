@@ -1,6 +1,11 @@
 use bytes::Bytes;
-use mucura_metadata::{ChangeVersion, Command, DeleteCondition, DeleteObject, VersionChange, VersionId};
+use mucura_metadata::{
+    Act, ChangeVersion, Command, DeleteCondition, DeleteObject, ObjectChange, Origin, VersionChange,
+    VersionId,
+};
 use mucura_types::{BucketId, Order, UserId, WriteId};
+
+use crate::lifecycle::page::Owned;
 
 /// What a rule wants done with a version or an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,18 @@ pub(super) enum Action {
 impl Deed {
     pub(super) fn is_abortion(&self) -> bool {
         matches!(self.action, Action::Abort { .. })
+    }
+
+    /// The command for it, with which `bucket` tells others if it does so.
+    pub(super) fn told_command(&self, bucket: &Owned) -> Command {
+        let told = |act| bucket.tells.then(|| Origin::of_store(act));
+        match self.command(bucket.id, bucket.owner) {
+            Command::DeleteObject(delete) => ObjectChange::Delete(delete).into_command(told(Act::Expire)),
+            Command::ChangeVersion(change) => {
+                ObjectChange::Change(change).into_command(told(Act::Transition))
+            }
+            other => other,
+        }
     }
 
     /// The command for it. A delete marker that is made is `owner`'s, who owns

@@ -53,6 +53,8 @@ pub(super) struct Owned {
     pub(super) id: BucketId,
     /// Who owns it.
     pub(super) owner: UserId,
+    /// Whether it tells others what happens in it.
+    pub(super) tells: bool,
 }
 
 /// Reads a page at a place, and decides by the rules of now. All of it from
@@ -90,7 +92,12 @@ pub(super) fn read(view: &dyn View, place: Place, look: Look) -> Found<Page> {
         }
         Within::Uploads { .. } | Within::Behind => (Vec::new(), 1, Within::Behind),
     };
-    let owned = Owned { name: name.clone(), id: record.id, owner: record.owner };
+    let owned = Owned {
+        name: name.clone(),
+        id: record.id,
+        owner: record.owner,
+        tells: record.has(BucketDocument::Notification),
+    };
     let next = Some(Place { bucket: name, within: next });
     Ok(Page { section: Some(Section { bucket: owned, deeds }), looked, next })
 }

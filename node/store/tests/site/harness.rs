@@ -401,6 +401,7 @@ impl Site {
             size,
             attributes,
             condition,
+            origin: None,
             seal: None,
         };
         self.store(node).put_object(request, body, deadline()).await

@@ -214,6 +214,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
         etag: mucura_metadata::ETag { md5: [1; 16], parts: Some(3) },
         checksum: None,
         condition: WriteCondition::default(),
+        origin: None,
     };
     let done = store.complete_upload(request.clone()).await.unwrap();
     assert_eq!(site.store(1).complete_upload(request).await.unwrap(), done);
@@ -221,7 +222,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
     assert!(site.get(2, bucket, "big", 0..u64::MAX).await.unwrap().1 == whole);
     let (from, to) = (5 * MIB - 10, 10 * MIB + 5);
     assert!(site.get(1, bucket, "big", from as u64..to as u64).await.unwrap().1 == whole[from..to]);
-    store.delete_object(harness::deletion(bucket, "big"), harness::deadline()).await.unwrap();
+    store.delete_object(harness::deletion(bucket, "big"), None, harness::deadline()).await.unwrap();
     wait_for("the bytes come back", Duration::from_secs(30), || async { site.shard_files() == 0 }).await;
     site.stop().await;
 }
@@ -238,7 +239,7 @@ async fn deleted_bytes_come_back_from_every_drive_that_answers() {
     for n in 0..6 {
         wait_for("a delete succeeds", Duration::from_secs(20), || async {
             store
-                .delete_object(harness::deletion(bucket, &format!("k{n}")), harness::deadline())
+                .delete_object(harness::deletion(bucket, &format!("k{n}")), None, harness::deadline())
                 .await
                 .is_ok()
         })
