@@ -439,5 +439,5 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
     assert_eq!(hash.finalize().to_hex().as_str(), ROWS, "what commands come to has changed");
 }
 
-const LOG: &str = "921ca5565a445875467a77ffc35dfe8455267385a03a3533b8d4876320e8d608";
-const ROWS: &str = "1befdd74e732213d9c65ba7e814713650ce3f5518dbd33559d301fcf8951a62f";
+const LOG: &str = "0ca2906d82f17c1bede84a0657c103c29e5c7c974e47b8ae6a43de43f1304c9a";
+const ROWS: &str = "0904ce4181d793f9903bca22bee81f1efc99f89210341fbc85b9b7190d623f76";
