@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Nodes.
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Encryption keys of the site.
+    #[command(subcommand)]
+    Encryption(EncryptionCommand),
     /// Begins to read and verify every byte stored, now.
     Scrub,
     /// Measures the site through S3.
@@ -115,6 +118,13 @@ pub(crate) enum KeyCommand {
         /// The access key.
         access_key: String,
     },
+}
+
+/// What can be done about encryption keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EncryptionCommand {
+    /// Shows which keys each node has; all should have the same.
+    Status,
 }
 
 /// What can be done about drives.

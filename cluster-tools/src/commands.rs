@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::access::Access;
 use crate::cli::{Arguments, Command, NodeCommand};
 use crate::client::Client;
-use crate::{bench, drives, people, site_status};
+use crate::{bench, drives, encryption, people, site_status};
 
 /// Carries out a command line.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -22,6 +22,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Key(command) => people::key(&client, command, &out).await,
         Command::Drive(command) => drives::drive(&client, command, &out).await,
         Command::Node(command) => node(&client, command, &out).await,
+        Command::Encryption(command) => encryption::encryption(&client, command, &out).await,
         Command::Scrub => {
             let answer = client.ask(Method::POST, "scrub", &json!({})).await?;
             out.show(&answer, |answer| {

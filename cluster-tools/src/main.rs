@@ -14,6 +14,7 @@ mod client;
 mod clock;
 mod commands;
 mod drives;
+mod encryption;
 mod http_connection;
 mod people;
 mod site_status;

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use crate::commands::{list, text};
+use crate::encryption::disagreement;
 use crate::table::Table;
 use crate::units::bytes;
 
@@ -19,9 +20,10 @@ pub(crate) fn table(status: &Value) -> String {
                 .map(|field| text(node, field)),
         );
     }
+    let nodes_told = disagreement(list(status, "nodes")).map_or(String::new(), |told| format!("{told}\n"));
     format!(
         "Site {site}   leader: node {leader}   stripes at risk: {at_risk}\n\
-         Placement {profile} on {count} drives, epoch {epoch}\n\n{nodes}\n{drives}",
+         Placement {profile} on {count} drives, epoch {epoch}\n{nodes_told}\n{nodes}\n{drives}",
         site = text(status, "site"),
         leader = text(status, "leader"),
         profile = text(placement, "profile"),
