@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// URLs that are called with events of buckets.
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Encryption keys of the site.
+    #[command(subcommand)]
+    Encryption(EncryptionCommand),
     /// Begins to read and verify every byte stored, now.
     Scrub,
     /// Measures the site through S3.
@@ -127,6 +130,13 @@ pub(crate) enum KeyCommand {
         /// The access key.
         access_key: String,
     },
+}
+
+/// What can be done about encryption keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EncryptionCommand {
+    /// Shows which keys each node has; all should have the same.
+    Status,
 }
 
 /// What can be done about drives.

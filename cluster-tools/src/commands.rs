@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::access::Access;
 use crate::cli::{Arguments, Command, NodeCommand, PolicyCommand};
 use crate::client::Client;
-use crate::{bench, drives, events, people, policy, site_status};
+use crate::{bench, drives, encryption, events, people, policy, site_status};
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Node(command) => node(&client, command, &out).await,
         Command::Events(arguments) => events::events(&client, arguments, &out).await,
         Command::Webhook(command) => events::webhook(&client, command, &out).await,
+        Command::Encryption(command) => encryption::encryption(&client, command, &out).await,
         Command::Scrub => {
             let answer = client.ask(Method::POST, "scrub", &json!({})).await?;
             out.show(&answer, |answer| {

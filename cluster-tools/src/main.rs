@@ -15,6 +15,7 @@ mod client;
 mod clock;
 mod commands;
 mod drives;
+mod encryption;
 mod events;
 mod http_connection;
 mod people;

@@ -68,6 +68,9 @@ impl Failure {
             Self::Store(error) => {
                 let answer = s3_error(&error);
                 match answer.status().as_u16() {
+                    _ if matches!(error, StoreError::NoKey { .. }) => {
+                        tracing::error!(%error, "an object cannot be opened")
+                    }
                     500 => tracing::error!(%error, "a request failed by our own fault"),
                     501..=599 => tracing::warn!(%error, "a request could not be served"),
                     _ => tracing::debug!(%error, "a request was rejected"),
@@ -86,6 +89,8 @@ pub(crate) fn s3_error(error: &StoreError) -> S3Error {
         | StoreError::TimedOut
         | StoreError::NotEnoughDrives { .. }
         | StoreError::NotEnoughShards { .. } => ErrorCode::ServiceUnavailable.into(),
+        // Nothing is lost: another node may have the key, and the operator adds it here.
+        StoreError::NoKey { .. } => ErrorCode::ServiceUnavailable.into(),
         StoreError::WrongKey => wrong_customer_key(),
         StoreError::Busy => ErrorCode::SlowDown.into(),
         StoreError::Body => ErrorCode::IncompleteBody.into(),
@@ -167,6 +172,7 @@ mod tests {
             (StoreError::TimedOut, ErrorCode::ServiceUnavailable),
             (StoreError::NotEnoughDrives { stored: 1, needed: 2 }, ErrorCode::ServiceUnavailable),
             (StoreError::NotEnoughShards { available: 1, needed: 2 }, ErrorCode::ServiceUnavailable),
+            (StoreError::NoKey { number: 7 }, ErrorCode::ServiceUnavailable),
             (StoreError::Busy, ErrorCode::SlowDown),
             (StoreError::Body, ErrorCode::IncompleteBody),
             (StoreError::Internal { detail: reason() }, ErrorCode::InternalError),

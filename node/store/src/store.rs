@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use crate::background::Background;
 use crate::cleanup::{Cleanup, cleanup};
-use crate::encrypted::KeyKeeper;
 use crate::error::StoreError;
 use crate::gateway::Gateway;
 use crate::health::HealthBoard;
+use crate::key_keeper::KeyKeeper;
 use crate::lifecycle::{LifecycleConfig, LifecycleCounts};
 use crate::pools::Pools;
 use crate::sealed::SiteKey;
@@ -217,6 +217,7 @@ impl Service for Store {
                     Ok(Bytes::new())
                 }
                 Some(Method::NodeStatus) => Ok(encode(&self.0.own_raft_status().await).into()),
+                Some(Method::Keys) => Ok(encode(&self.own_keys()).into()),
                 Some(Method::ReplaceDrive) => {
                     let request = decode(&payload).map_err(|_| Refusal::Malformed)?;
                     let result = self.0.replace_own_drive(request).await.map_err(|e| e.to_string());
