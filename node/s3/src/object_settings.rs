@@ -115,8 +115,8 @@ pub(crate) async fn put(
         }
         ObjectSetting::LegalHold => VersionChange::LegalHold(LegalHold::parse(&body)? == LegalHold::On),
     };
+    let answer = with_version(Answer::ok(), &bucket, &object);
     apply(call, &bucket, of, object, change).await?;
-    let answer = Answer::ok();
     Ok(answer)
 }
 
