@@ -64,19 +64,18 @@ def test_a_copy_takes_tags_along_unless_they_are_replaced(s3: Any, bucket: str) 
 
 
 TOO_MUCH = [
-    ({f"k{n}": "v" for n in range(11)}, "BadRequest"),
-    ({"k" * 129: "v"}, "InvalidTag"),
-    ({"k": "v" * 257}, "InvalidTag"),
-    ({"": "v"}, "InvalidTag"),
-    ({"aws:k": "v"}, "InvalidTag"),
-    ({"k": "<&>"}, "InvalidTag"),
+    {f"k{n}": "v" for n in range(11)},
+    {"k" * 129: "v"},
+    {"k": "v" * 257},
+    {"aws:k": "v"},
+    {"k": "<&>"},
 ]
 
 
-@pytest.mark.parametrize("tags, code", TOO_MUCH, ids=lambda value: str(value)[:20])
-def test_what_are_no_tags_is_refused(s3: Any, stored: str, tags: dict[str, str], code: str) -> None:
+@pytest.mark.parametrize("tags", TOO_MUCH, ids=lambda value: str(value)[:20])
+def test_what_are_no_tags_is_refused(s3: Any, stored: str, tags: dict[str, str]) -> None:
     s3.put_object_tagging(Bucket=stored, Key="k", Tagging=tag_set({"kept": "1"}))
-    with refused(code, 400):
+    with refused("InvalidTag", 400):
         s3.put_object_tagging(Bucket=stored, Key="k", Tagging=tag_set(tags))
     assert tags_of(s3, stored, "k") == {"kept": "1"}
 
@@ -124,7 +123,9 @@ def test_tags_of_a_bucket(s3: Any, bucket: str) -> None:
     s3.delete_bucket_tagging(Bucket=bucket)
 
 
-@pytest.mark.parametrize("body", [b"", b"<Tagging>", b"<Tagging/>", b"<Tags/>", b"<Tagging><TagSet><Tag/></TagSet></Tagging>"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<Tagging>", b"<Tagging/>", b"<Tags/>", b"<Tagging><TagSet><Tag/></TagSet></Tagging>"]
+)
 def test_what_is_no_document_of_tags_is_refused(raw: RawS3, stored: str, body: bytes) -> None:
     for path in (object_path(stored), object_path(stored, "k")):
         answer = raw.request("PUT", path, [("tagging", "")], body=body)
