@@ -25,8 +25,11 @@ def filled(site: Site, s3: Any) -> str:
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     clients = [boto3_client(site, node) for node in range(len(site.endpoints))]
+
+    def put(number: int) -> None:
+        clients[number % len(clients)].put_object(Bucket=name, Key=STAY[number], Body=b"")
+
     with ThreadPoolExecutor(8) as pool:
-        put = lambda n: clients[n % len(clients)].put_object(Bucket=name, Key=STAY[n], Body=b"")  # noqa: E731
         list(pool.map(put, range(len(STAY))))
     return name
 

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,10 @@ import requests
 from harness.demo import Demo
 from harness.errors import refused
 from harness.people import client_of, may, nobody
-from harness.site import Site
+from harness.raw import RawS3
+from harness.signing import UNSIGNED
+from harness.site import Keys, Site
+from harness.wire import exchange_stream
 
 _numbers = itertools.count()
 PUBLIC = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -419,6 +424,26 @@ def test_restrict_public_buckets_leaves_a_public_policy_to_the_owner(people: Peo
     # The switch is about policies, not about lists.
     people.alice.put_object_acl(Bucket=shared, Key="k", ACL="public-read")
     assert people.who_may("get_object", Bucket=shared, Key="k") == {"bob", "carol", "nobody"}
+
+
+def test_a_slow_request_for_something_else_undoes_no_switch(people: People, site: Site, shared: str) -> None:
+    body = b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
+    alice = people.users["alice"]
+    raw = RawS3(site.endpoints[0], Keys(alice["access_key"], alice["secret_key"]), site.region)
+    headers = {"Host": raw.host, "Content-Length": str(len(body))}
+    signed = raw.signer().headers("PUT", f"/{shared}", [("requestPayment", "")], headers, UNSIGNED)
+    lines = [f"PUT /{shared}?requestPayment= HTTP/1.1", *(f"{name}: {value}" for name, value in signed.items())]
+
+    def pieces() -> Iterator[bytes]:
+        yield body[:10]
+        time.sleep(1)  # by now the site has looked at the bucket
+        _block(people, shared, "BlockPublicPolicy")
+        yield body[10:]
+
+    head = "\r\n".join([*lines, "", ""]).encode()
+    assert exchange_stream(raw.endpoint, head, pieces(), 20).status == 200
+    told = people.alice.get_public_access_block(Bucket=shared)["PublicAccessBlockConfiguration"]
+    assert told["BlockPublicPolicy"]
 
 
 def _arn(people: People, name: str) -> str:
