@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -10,6 +11,9 @@ const EXAMPLES: &str = "Examples:
   mucuractl key disable MUCABCDEFGHIJKLMNOPQ
   mucuractl drive replace 3 /mnt/new-disk
   mucuractl node token
+  mucuractl policy explain --user alice --action s3:GetObject --resource photos/a.jpg
+  mucuractl webhook add audit http://10.0.0.9:8080/events --secret-file /root/audit.secret
+  mucuractl events --queue uploads --follow --json
   mucuractl bench put --size 4MiB --concurrency 16 --duration 30
 
 The site is found by --admin, or MUCURA_ADMIN, MUCURA_ACCESS_KEY and MUCURA_SECRET_KEY,
@@ -61,6 +65,14 @@ pub(crate) enum Command {
     /// Nodes.
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Who may do what.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Events of buckets: shows the queues, or reads one.
+    Events(EventsArguments),
+    /// URLs that are called with events of buckets.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Begins to read and verify every byte stored, now.
     Scrub,
     /// Measures the site through S3.
@@ -140,6 +152,49 @@ pub(crate) enum DriveCommand {
     },
 }
 
+/// What is asked of queues.
+#[derive(Debug, Args)]
+pub(crate) struct EventsArguments {
+    /// Shows all queues: how many events wait, since when, how many were lost.
+    /// That is also what is done without any option.
+    #[arg(long, conflicts_with_all = ["queue", "follow", "max", "no_ack"])]
+    pub(crate) list: bool,
+    /// Prints the events of this queue, one a line, and takes them out of it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+    /// Waits for more, until it is stopped.
+    #[arg(long, requires = "queue")]
+    pub(crate) follow: bool,
+    /// Prints no more than so many.
+    #[arg(long, requires = "queue", value_name = "N")]
+    pub(crate) max: Option<u64>,
+    /// Leaves them in the queue.
+    #[arg(long, requires = "queue")]
+    pub(crate) no_ack: bool,
+}
+
+/// What can be done about webhooks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Allows buckets to have events sent to a URL.
+    Add {
+        /// What buckets name it by.
+        name: String,
+        /// An http URL.
+        url: String,
+        /// File with the secret that calls are signed with.
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
+    /// Lists webhooks.
+    List,
+    /// Removes a webhook, and the events that wait for it.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
 /// What can be done about nodes.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodeCommand {
@@ -155,6 +210,56 @@ pub(crate) enum NodeCommand {
         #[arg(long)]
         to: Option<u64>,
     },
+}
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  mucuractl policy explain --user alice --action s3:GetObject --resource arn:aws:s3:::photos/a.jpg
+  mucuractl policy explain --user anonymous --action s3:GetObject --resource photos/a.jpg --source-ip 192.0.2.7
+  mucuractl policy explain --user bob --action s3:ListBucket --resource photos --prefix home/bob/
+  mucuractl policy explain --user bob --action s3:PutObject --resource photos/b.jpg --secure --header x-amz-acl=private
+
+Nothing is done: the site says what it would decide of such a request now.
+Exit status: 0 allowed, 3 denied, 1 there is no answer, 2 not understood.";
+
+/// What can be asked about access.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Says whether a user may do something, and why.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
+}
+
+/// May this user do this, with this?
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Name or id of a user, `root`, or `anonymous`.
+    #[arg(long)]
+    pub(crate) user: String,
+    /// As policies name it, such as s3:GetObject.
+    #[arg(long)]
+    pub(crate) action: String,
+    /// BUCKET or BUCKET/KEY, or the ARN of it.
+    #[arg(long)]
+    pub(crate) resource: String,
+    /// Where the request comes from.
+    #[arg(long, value_name = "IP")]
+    pub(crate) source_ip: Option<IpAddr>,
+    /// The request comes over TLS.
+    #[arg(long)]
+    pub(crate) secure: bool,
+    /// A header of the request; may be given several times.
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = parse_header)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The prefix that is listed.
+    #[arg(long)]
+    pub(crate) prefix: Option<String>,
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a header is NAME=VALUE".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -176,11 +281,19 @@ mod tests {
             "mucuractl user create bob --email b@example.org --json",
             "mucuractl drive replace 3 --json --admin http://127.0.0.1:1",
             "mucuractl key disable AK",
+            "mucuractl policy explain --user u --action s3:GetObject --resource b/k --header a=b --header c=d=e",
+            "mucuractl events",
+            "mucuractl events --list --json",
+            "mucuractl events --queue q --follow --max 3 --no-ack",
+            "mucuractl webhook add hook http://127.0.0.1/ --secret-file f",
             "mucuractl bench mixed --size 1MiB --concurrency 4 --count 10 --verify",
         ] {
             parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
         }
+        assert!(parse("mucuractl events --follow").is_err());
         assert!(parse("mucuractl user create bob").is_err());
         assert!(parse("mucuractl frobnicate").is_err());
+        assert!(parse("mucuractl policy explain --user u --action a --resource b --header c").is_err());
+        assert!(parse("mucuractl policy explain --user u --action a --resource b --source-ip c").is_err());
     }
 }

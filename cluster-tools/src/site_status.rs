@@ -19,9 +19,14 @@ pub(crate) fn table(status: &Value) -> String {
                 .map(|field| text(node, field)),
         );
     }
+    let events = status.get("events").unwrap_or(&Value::Null);
+    let lost = events.get("lost").and_then(Value::as_u64).filter(|lost| *lost > 0);
+    let lost = lost.map_or_else(String::new, |lost| format!(", {lost} LOST"));
     format!(
         "Site {site}   leader: node {leader}   stripes at risk: {at_risk}\n\
-         Placement {profile} on {count} drives, epoch {epoch}\n\n{nodes}\n{drives}",
+         Placement {profile} on {count} drives, epoch {epoch}\n\
+         Events waiting: {waiting}{lost}\n\n{nodes}\n{drives}",
+        waiting = text(events, "waiting"),
         site = text(status, "site"),
         leader = text(status, "leader"),
         profile = text(placement, "profile"),
@@ -58,14 +63,20 @@ mod tests {
     fn a_status_is_shown_with_units_and_without_what_is_not_known() {
         let status = json!({
             "site": "demo", "leader": 2, "stripes_at_risk": 0,
+            "events": { "waiting": 5, "lost": 2 },
             "placement": { "profile": "2+1", "drives": 6, "epoch": 8 },
             "nodes": [{ "id": 1, "name": "node1", "state": "up", "role": "follower", "applied": 7, "last_log": 7 }],
             "drives": [{ "id": 1, "node": 1, "state": "online", "bytes_free": 1u64 << 30, "bytes_total": 2u64 << 30, "path": "/d" }],
         });
         let shown = table(&status);
-        for part in
-            ["leader: node 2", "stripes at risk: none", "Placement 2+1 on 6 drives", "1.00 GiB", "follower"]
-        {
+        for part in [
+            "leader: node 2",
+            "stripes at risk: none",
+            "Placement 2+1 on 6 drives",
+            "1.00 GiB",
+            "follower",
+            "Events waiting: 5, 2 LOST",
+        ] {
             assert!(shown.contains(part), "{part:?} is not in\n{shown}");
         }
         assert!(table(&json!({})).contains("not known now"));

@@ -169,7 +169,6 @@ def test_links_of_another_user_open_nothing(site: Site, demo: Demo, scene: Scene
     assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="forms are not served")
 def test_forms_of_strangers_put_nothing(site: Site, demo: Demo, scene: Scene) -> None:
     user = demo.ctl().create_user("denied-poster")
     form = boto3_client(site, keys=_keys(user)).generate_presigned_post("denied", "here")

@@ -146,6 +146,11 @@ pub struct Buffer {
 }
 
 impl Buffer {
+    /// Makes it shorter. Its share of the budget stays the same.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Shares it, without copying. The memory is reused when the last slice of
     /// the result is gone.
     pub fn freeze(self) -> Bytes {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::{
     Acl, Attributes, BucketDocument, Checksum, ChecksumAlgorithm, ChunkRecord, DefaultRetention, ETag,
-    GarbageItem, NodeRecord, Ownership, PublicAccessBlock, Retention, Seal, VersionId, Versioning,
+    EventTarget, GarbageItem, NodeRecord, NotificationRule, Origin, Ownership, PublicAccessBlock, RequestIds,
+    Retention, Seal, VersionId, Versioning,
 };
 
 /// What can be asked of the state machine. Variants are only ever added, at
@@ -171,6 +172,75 @@ pub enum Command {
         /// How far, in its own words; empty forgets it.
         place: Bytes,
     },
+    /// A change in a bucket that tells others of it.
+    Told {
+        /// Where the change comes from.
+        origin: Origin,
+        /// The change.
+        change: ObjectChange,
+    },
+    /// Allows a webhook.
+    AddWebhook {
+        /// Unique.
+        name: String,
+        /// What is called.
+        url: String,
+        /// The secret that calls are signed with, sealed by the site key.
+        sealed_secret: Option<Bytes>,
+    },
+    /// Removes a webhook and the events that wait for it. Answers
+    /// [`crate::Reply::More`] while events are left.
+    RemoveWebhook {
+        /// Which.
+        name: String,
+    },
+    /// Events were taken over by whom they were for. Answers
+    /// [`crate::Reply::More`] while some of them are left.
+    DropEvents {
+        /// Whose.
+        target: EventTarget,
+        /// The last of them.
+        through: u64,
+    },
+}
+
+/// A change that others may be told of.
+#[allow(clippy::large_enum_variant)] // Most are puts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ObjectChange {
+    /// See [`Command::PutObject`].
+    Put(PutObject),
+    /// See [`Command::DeleteObject`].
+    Delete(DeleteObject),
+    /// See [`Command::CompleteUpload`].
+    Complete(CompleteUpload),
+    /// See [`Command::ChangeVersion`].
+    Change(ChangeVersion),
+}
+
+impl ObjectChange {
+    /// The command of this change. `origin` is given where the bucket has
+    /// rules that say who is told.
+    pub fn into_command(self, origin: Option<Origin>) -> Command {
+        match (origin, self) {
+            (Some(origin), change) => Command::Told { origin, change },
+            (None, Self::Put(put)) => Command::PutObject(put),
+            (None, Self::Delete(delete)) => Command::DeleteObject(delete),
+            (None, Self::Complete(complete)) => Command::CompleteUpload(complete),
+            (None, Self::Change(change)) => Command::ChangeVersion(change),
+        }
+    }
+}
+
+/// Who is told what happens in a bucket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// The document, as clients read it.
+    pub text: Bytes,
+    /// What it says.
+    pub rules: Vec<NotificationRule>,
+    /// The request that sets it; targets that are new to the bucket hear of it.
+    pub request: RequestIds,
 }
 
 /// What a new bucket begins with.
@@ -204,6 +274,8 @@ pub enum BucketChange {
         /// Its text.
         text: Option<Bytes>,
     },
+    /// Who is told what happens in it; none: nobody.
+    Notification(Option<Notification>),
 }
 
 /// A deletion.
@@ -253,6 +325,15 @@ pub enum VersionChange {
     },
     /// Whether it is kept until further notice.
     LegalHold(bool),
+    /// Its storage class; none: the standard one.
+    StorageClass {
+        /// The place that the version must have: another may have got its id.
+        at: Order,
+        /// The class that it must have.
+        from: Option<String>,
+        /// The new one.
+        to: Option<String>,
+    },
 }
 
 /// What a new site begins with.
@@ -326,6 +407,9 @@ pub struct DeleteCondition {
     pub current: Option<Order>,
     /// There must be no other version of the key.
     pub alone: bool,
+    /// The version must have this place, and there must be a newer one of the
+    /// key.
+    pub noncurrent: Option<Order>,
 }
 
 /// A new version.

@@ -3,21 +3,23 @@
 
 mod bucket;
 mod garbage;
+mod notification;
 mod object;
 mod people;
 mod session;
 mod topology;
 mod upload;
 mod version;
+mod webhook;
 
 use bytes::Bytes;
 
 use crate::codec::{decode, encode};
-use crate::command::Command;
+use crate::command::{Command, ObjectChange};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
-use crate::record::CounterRecord;
+use crate::record::{CounterRecord, Origin};
 use crate::reply::{MalformedCommand, Outcome, Rejection, Reply};
 use crate::view::View;
 
@@ -62,19 +64,36 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
             bucket::create(name, *owner, *limit, settings, stamps.timestamp(), rows)
         }
         Command::DeleteBucket { name, id } => bucket::delete(name, *id, stamps, rows),
-        Command::PutObject(put) => object::put(put, stamps, rows),
-        Command::DeleteObject(delete) => object::delete(delete, stamps, rows),
+        Command::PutObject(put) => object::put(put, None, stamps, rows),
+        Command::DeleteObject(delete) => object::delete(delete, None, stamps, rows),
         Command::CreateUpload(create) => upload::create(create, stamps.timestamp(), rows),
         Command::PutPart(part) => upload::put_part(part, stamps, rows),
-        Command::CompleteUpload(complete) => upload::complete(complete, stamps, rows),
+        Command::CompleteUpload(complete) => upload::complete(complete, None, stamps, rows),
         Command::AbortUpload { bucket, key, upload } => upload::abort(*bucket, key, *upload, stamps, rows),
         Command::ShardHome { chunk, position, drive, store } => {
             garbage::shard_home(*chunk, *position, *drive, *store, rows)
         }
         Command::ForgetGarbage { item } => garbage::forget(*item, stamps, rows),
-        Command::ChangeBucket { bucket, change } => bucket::change(*bucket, change, rows),
-        Command::ChangeVersion(change) => object::change(change, stamps, rows),
+        Command::ChangeBucket { bucket, change } => bucket::change(*bucket, change, stamps, rows),
+        Command::ChangeVersion(change) => object::change(change, None, stamps, rows),
         Command::NoteProgress { work, place } => note_progress(work, place, rows),
+        Command::Told { origin, change } => told(origin, change, stamps, rows),
+        Command::AddWebhook { name, url, sealed_secret } => {
+            webhook::add(name, url, sealed_secret.as_ref(), stamps.timestamp(), stamps, rows)
+        }
+        Command::RemoveWebhook { name } => webhook::remove(name, rows),
+        Command::DropEvents { target, through } => notification::drop_events(target, *through, rows),
+    }
+}
+
+/// A change that others are told of.
+fn told(origin: &Origin, change: &ObjectChange, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+    accept!(notification::check_request(&origin.request));
+    match change {
+        ObjectChange::Put(put) => object::put(put, Some(origin), stamps, rows),
+        ObjectChange::Delete(delete) => object::delete(delete, Some(origin), stamps, rows),
+        ObjectChange::Complete(complete) => upload::complete(complete, Some(origin), stamps, rows),
+        ObjectChange::Change(change) => object::change(change, Some(origin), stamps, rows),
     }
 }
 

@@ -5,7 +5,7 @@ use mucura_types::{
     BucketId, ChunkId, DriveId, HybridTime, NodeId, Order, SessionId, TableId, UserId, WriteId,
 };
 
-use crate::record::{BucketDocument, GarbageClass};
+use crate::record::{BucketDocument, EventTarget, GarbageClass};
 
 pub(crate) const SITE: &[u8] = &[0x01, 0];
 pub(crate) const CLOCK: &[u8] = &[0x01, 1];
@@ -25,6 +25,7 @@ const BUCKET: u8 = 0x30;
 const BUCKET_OF_USER: u8 = 0x31;
 const BUCKET_ID: u8 = 0x32;
 const BUCKET_DOCUMENT: u8 = 0x33;
+const NOTIFICATION_RULE: u8 = 0x34;
 const VERSION: u8 = 0x40;
 const UPLOAD: u8 = 0x41;
 const PART: u8 = 0x42;
@@ -34,6 +35,9 @@ const CHUNK: u8 = 0x50;
 const CHUNK_AT_RISK: u8 = 0x51;
 const GARBAGE: u8 = 0x60;
 const GARBAGE_OF_WRITE: u8 = 0x61;
+const QUEUE: u8 = 0x70;
+const EVENT: u8 = 0x71;
+const WEBHOOK: u8 = 0x72;
 
 fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
@@ -92,8 +96,15 @@ pub(crate) fn bucket_id(id: BucketId) -> Vec<u8> {
     key(BUCKET_ID, &[&id.0.to_be_bytes()])
 }
 
+/// What the rows of all pages of a document begin with.
 pub(crate) fn bucket_document(id: BucketId, document: BucketDocument) -> Vec<u8> {
     key(BUCKET_DOCUMENT, &[&id.0.to_be_bytes(), &[document as u8]])
+}
+
+pub(crate) fn bucket_document_page(id: BucketId, document: BucketDocument, page: u8) -> Vec<u8> {
+    let mut bytes = bucket_document(id, document);
+    bytes.push(page);
+    bytes
 }
 
 pub(crate) fn bucket_of_user(user: UserId, name: &str) -> Vec<u8> {
@@ -216,6 +227,59 @@ pub(crate) fn parse_garbage(row: &[u8]) -> Option<(HybridTime, WriteId)> {
     Some((HybridTime(time), WriteId::from_bytes(row.get(10..)?.try_into().ok()?)))
 }
 
+pub(crate) fn notification_rule(bucket: BucketId, place: u8) -> Vec<u8> {
+    key(NOTIFICATION_RULE, &[&bucket.0.to_be_bytes(), &[place]])
+}
+
+pub(crate) fn notification_rules(bucket: BucketId) -> Vec<u8> {
+    key(NOTIFICATION_RULE, &[&bucket.0.to_be_bytes()])
+}
+
+pub(crate) fn queue(target: &EventTarget) -> Vec<u8> {
+    key(QUEUE, &[&[kind(target)], target.name().as_bytes()])
+}
+
+/// The target in the key of a queue.
+pub(crate) fn parse_queue(row: &[u8]) -> Option<EventTarget> {
+    let name = std::str::from_utf8(row.get(2..)?).ok()?.to_owned();
+    match row.get(1)? {
+        0 => Some(EventTarget::Queue(name)),
+        1 => Some(EventTarget::Webhook(name)),
+        _ => None,
+    }
+}
+
+fn kind(target: &EventTarget) -> u8 {
+    match target {
+        EventTarget::Queue(_) => 0,
+        EventTarget::Webhook(_) => 1,
+    }
+}
+
+pub(crate) fn event(target: &EventTarget, number: u64) -> Vec<u8> {
+    let mut bytes = events_of(target);
+    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+/// What the rows of all events of a target begin with.
+pub(crate) fn events_of(target: &EventTarget) -> Vec<u8> {
+    let mut bytes = key(EVENT, &[&[kind(target)]]);
+    escape(target.name().as_bytes(), &mut bytes);
+    bytes.extend_from_slice(&[0, 0]);
+    bytes
+}
+
+/// The number in the key of an event.
+pub(crate) fn parse_event(row: &[u8]) -> Option<u64> {
+    let (_, number) = unescape(row.get(2..)?)?;
+    Some(u64::from_be_bytes(number.try_into().ok()?))
+}
+
+pub(crate) fn webhook(name: &str) -> Vec<u8> {
+    key(WEBHOOK, &[name.as_bytes()])
+}
+
 /// The key range of a whole table.
 pub(crate) fn all(table: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (table.to_vec(), after(table))
@@ -229,6 +293,8 @@ pub(crate) const ALL_USERS: &[u8] = &[USER];
 pub(crate) const ALL_BUCKETS: &[u8] = &[BUCKET];
 pub(crate) const ALL_CHUNKS: &[u8] = &[CHUNK];
 pub(crate) const ALL_CHUNKS_AT_RISK: &[u8] = &[CHUNK_AT_RISK];
+pub(crate) const ALL_QUEUES: &[u8] = &[QUEUE];
+pub(crate) const ALL_WEBHOOKS: &[u8] = &[WEBHOOK];
 
 /// The first key behind all that begin with `prefix`.
 pub(crate) fn after(prefix: &[u8]) -> Vec<u8> {
@@ -304,6 +370,7 @@ mod tests {
         fn no_bytes_make_a_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let parsed = (parse_version(&bytes), parse_upload(&bytes), parse_part(&bytes), parse_chunk(&bytes), parse_garbage(&bytes));
             drop(parsed);
+            drop((parse_queue(&bytes), parse_event(&bytes)));
         }
     }
 }

@@ -29,24 +29,27 @@ pub use batch::{Batch, Envelope, SEQUENCE_WINDOW};
 pub use codec::{DecodeError, decode, encode};
 pub use command::{
     BucketChange, ChangeVersion, Command, CompleteUpload, CreateUpload, CreateUser, DeleteCondition,
-    DeleteObject, NewBucket, NewKey, PutObject, PutPart, SiteSeed, VersionChange, WriteCondition, Written,
+    DeleteObject, NewBucket, NewKey, Notification, ObjectChange, PutObject, PutPart, SiteSeed, VersionChange,
+    WriteCondition, Written,
 };
 pub use execute::{ExecuteError, Executed, WriteSet, execute};
 pub use query::{
     ListPage, ListQuery, ListedObject, ListedPart, ListedUpload, ListedVersion, PartPage, UploadPage,
     UploadQuery, VersionPage, VersionQuery, bucket, bucket_by_id_is_empty, bucket_document, bucket_name,
     buckets_from, buckets_of, chunk, chunks_at_risk, chunks_from, chunks_of_write, completed_upload,
-    current_version, drives, garbage, garbage_of_write, keys_of_user, list_objects, list_parts, list_uploads,
-    list_versions, newest_version, node, nodes, part, parts_of_upload, parts_within, progress, session,
-    sessions, site, table, tables, upload, user, user_by_key, user_by_name, users, version, versions_from,
+    current_version, drives, events, garbage, garbage_of_write, keys_of_user, list_objects, list_parts,
+    list_uploads, list_versions, newest_version, node, nodes, notification_rules, part, parts_of_upload,
+    parts_within, progress, queue, queues, session, sessions, site, table, tables, upload, user, user_by_key,
+    user_by_name, users, version, versions_from, webhook, webhooks,
 };
 pub use record::{
-    AccessKeyRecord, Acl, Attributes, Body, BucketDocument, BucketRecord, Checksum, ChecksumAlgorithm,
+    AccessKeyRecord, Acl, Act, Attributes, Body, BucketDocument, BucketRecord, Checksum, ChecksumAlgorithm,
     ChecksumKind, ChunkRecord, CompletedRecord, DefaultRetention, DriveRecord, ETag, Encryption,
-    EncryptionMethod, Garbage, GarbageClass, GarbageItem, Grant, Grantee, Lock, NodeRecord, NotAVersionId,
-    ObjectLock, Ownership, PartRecord, Permission, PublicAccessBlock, Retention, RetentionMode,
+    EncryptionMethod, Event, EventRecord, EventTarget, Garbage, GarbageClass, GarbageItem, Grant, Grantee,
+    Lock, NodeRecord, NotAVersionId, NotificationRule, ObjectEvent, ObjectLock, Origin, Ownership,
+    PartRecord, Permission, PublicAccessBlock, QueueRecord, RequestIds, Retention, RetentionMode,
     RetentionPeriod, Seal, SessionRecord, ShardException, SiteRecord, UploadRecord, UserRecord, VersionId,
-    VersionRecord, VersionSummary, Versioning,
+    VersionRecord, VersionSummary, Versioning, WebhookRecord,
 };
 pub use reply::{MalformedCommand, Outcome, Rejection, Reply};
 pub use view::{View, ViewError};

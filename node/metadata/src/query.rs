@@ -2,6 +2,7 @@
 
 mod chunks;
 mod listing;
+mod notification;
 mod people;
 mod topology;
 mod uploads;
@@ -21,6 +22,7 @@ use crate::view::View;
 
 pub use chunks::{chunk, chunks_at_risk, chunks_from, chunks_of_write, garbage, garbage_of_write};
 pub use listing::{ListPage, ListQuery, ListedObject, list_objects};
+pub use notification::{events, notification_rules, queue, queues, webhook, webhooks};
 pub use people::{keys_of_user, user, user_by_key, user_by_name, users};
 pub use topology::{drives, node, nodes, session, sessions, site, table, tables};
 pub use uploads::{
@@ -95,7 +97,12 @@ pub(crate) fn bucket_by_id(view: &dyn View, id: BucketId) -> Found<Option<Bucket
 /// # Errors
 /// Rows cannot be read.
 pub fn bucket_document(view: &dyn View, id: BucketId, document: BucketDocument) -> Found<Option<Bytes>> {
-    Ok(view.get(&keys::bucket_document(id, document))?)
+    let mut text: Option<Vec<u8>> = None;
+    each(view, keys::all(&keys::bucket_document(id, document)), |_, page| {
+        text.get_or_insert_default().extend_from_slice(page);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(text.map(Bytes::from))
 }
 
 /// Up to `max` buckets behind the name `after`, in order of name.

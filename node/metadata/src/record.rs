@@ -7,6 +7,7 @@ mod encryption;
 mod etag;
 mod garbage;
 mod lock;
+mod notification;
 mod object;
 mod people;
 mod topology;
@@ -19,6 +20,10 @@ pub use encryption::{Encryption, EncryptionMethod, Seal};
 pub use etag::ETag;
 pub use garbage::{Garbage, GarbageClass, GarbageItem};
 pub use lock::{DefaultRetention, Lock, Retention, RetentionMode, RetentionPeriod};
+pub use notification::{
+    Act, Event, EventRecord, EventTarget, NotificationRule, ObjectEvent, Origin, QueueRecord, RequestIds,
+    WebhookRecord,
+};
 pub use object::{
     Attributes, Body, Checksum, ChecksumAlgorithm, ChecksumKind, CompletedRecord, PartRecord, UploadRecord,
     VersionRecord, VersionSummary,

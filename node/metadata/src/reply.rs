@@ -169,6 +169,15 @@ pub enum Rejection {
     /// The command contradicts itself: a fault of its sender.
     #[error("malformed command: {0}")]
     Malformed(MalformedCommand),
+    /// No such webhook.
+    #[error("no such webhook")]
+    NoSuchWebhook,
+    /// The name is taken.
+    #[error("there is a webhook of that name")]
+    WebhookExists,
+    /// The site has as many webhooks or queues as it may have.
+    #[error("too many webhooks or queues")]
+    TooManyTargets,
 }
 
 /// How a command contradicts itself.

@@ -189,7 +189,7 @@ fn commands() -> Vec<Command> {
             version: None,
             by: UserId(1000),
             bypass: false,
-            condition: DeleteCondition { if_match: Some(vec![]), current: None, alone: true },
+            condition: DeleteCondition { if_match: Some(vec![]), alone: true, ..DeleteCondition::default() },
         }),
         Command::ReplaceDrive {
             drive: DriveId(1),
@@ -237,6 +237,7 @@ fn commands_of_versions() -> Vec<Command> {
         acl: acl(),
         lock,
         encryption: Some(Encryption { method, wrapped_key: Bytes::from_static(&[8; 60]) }),
+        storage_class: Some("WARM".into()),
     };
     let put = |bucket, key, n: u8, attributes| {
         Command::PutObject(PutObject {
@@ -257,7 +258,7 @@ fn commands_of_versions() -> Vec<Command> {
         change(plain, BucketChange::Document { document, text: Some(Bytes::from_static(text)) })
     };
     let delete = |bucket, key, version, bypass, current| {
-        let condition = DeleteCondition { if_match: None, current, alone: false };
+        let condition = DeleteCondition { current, ..DeleteCondition::default() };
         let (key, by) = (text(key), UserId(1000));
         Command::DeleteObject(DeleteObject { bucket, key, version, by, bypass, condition })
     };
@@ -274,6 +275,8 @@ fn commands_of_versions() -> Vec<Command> {
     };
     let (first, second, marker) = (at(51, 9), at(52, 10), at(64, 13));
     let VersionId::At(newest) = marker else { panic!() };
+    let VersionId::At(middle) = second else { panic!() };
+    let VersionId::At(old) = at(54, 11) else { panic!() };
     let settings = NewBucket { acl: None, ownership: Some(Ownership::BucketOwnerPreferred), lock: true };
     let open = NewBucket { acl: acl(), ownership: Some(Ownership::ObjectWriter), lock: false };
     vec![
@@ -370,6 +373,21 @@ fn commands_of_versions() -> Vec<Command> {
         progress(Bytes::new()),
         progress(text("k/2")),
         create_bucket("open", open),
+        // What lifecycle rules ask for.
+        say(
+            "k",
+            Some(second),
+            VersionChange::StorageClass { at: middle, from: Some("WARM".into()), to: Some("COLD".into()) },
+        ),
+        put(locked, "k", 5, Attributes::default()),
+        Command::DeleteObject(DeleteObject {
+            bucket: locked,
+            key: text("k"),
+            version: Some(VersionId::At(old)),
+            by: UserId(1000),
+            bypass: true,
+            condition: DeleteCondition { noncurrent: Some(old), ..DeleteCondition::default() },
+        }),
         Command::ForgetGarbage {
             item: GarbageItem {
                 class: GarbageClass::AtOnce,
@@ -421,5 +439,5 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
     assert_eq!(hash.finalize().to_hex().as_str(), ROWS, "what commands come to has changed");
 }
 
-const LOG: &str = "63037759e8e888438b7d76f5245d1703b1a1d3f8ca9be7978fc275fadcbd24c5";
-const ROWS: &str = "46f7fd9818491ae2cdd3363c3cb418f7129631ef3bba8d81c2238ad507ab91ef";
+const LOG: &str = "0ca2906d82f17c1bede84a0657c103c29e5c7c974e47b8ae6a43de43f1304c9a";
+const ROWS: &str = "0904ce4181d793f9903bca22bee81f1efc99f89210341fbc85b9b7190d623f76";

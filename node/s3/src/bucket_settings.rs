@@ -29,10 +29,7 @@ use crate::call::Call;
 use crate::document::read_bytes;
 use crate::errors::Failure;
 use crate::payload::Payload;
-use crate::settings;
-
-/// The one storage class.
-const STANDARD: &str = "STANDARD";
+use crate::{notification, settings, storage_class};
 
 /// The error of S3 for a setting that a bucket does not have.
 fn missing(setting: BucketSetting, bucket: &str) -> S3Error {
@@ -201,7 +198,11 @@ pub(crate) async fn put(
             RequestPayment::parse(&body)?;
             return Ok(Answer::ok());
         }
-        setting => call.shared.compute(move || changed(setting, &body)).await??,
+        BucketSetting::Notification => notification::asked(call, &body).await?,
+        setting => {
+            let classes = call.shared.config.storage_classes.clone();
+            call.shared.compute(move || changed(setting, &classes, &body)).await??
+        }
     };
     call.store().change_bucket(bucket.record.id, change, call.deadline()).await?;
     let answer = match setting {
@@ -212,7 +213,7 @@ pub(crate) async fn put(
 }
 
 /// The change that a document asks for.
-fn changed(setting: BucketSetting, body: &[u8]) -> Result<BucketChange, S3Error> {
+fn changed(setting: BucketSetting, classes: &[String], body: &[u8]) -> Result<BucketChange, S3Error> {
     let document = |document, text: String| BucketChange::Document { document, text: Some(text.into()) };
     Ok(match setting {
         BucketSetting::Versioning => {
@@ -239,7 +240,7 @@ fn changed(setting: BucketSetting, body: &[u8]) -> Result<BucketChange, S3Error>
         }
         BucketSetting::Lifecycle => {
             let mut lifecycle = LifecycleConfiguration::parse(body)?;
-            lifecycle.check_storage_classes(&[STANDARD])?;
+            lifecycle.check_storage_classes(&storage_class::known(classes))?;
             let mut number = 0;
             lifecycle.fill_ids(|| {
                 number += 1;
@@ -252,9 +253,6 @@ fn changed(setting: BucketSetting, body: &[u8]) -> Result<BucketChange, S3Error>
             // To take it would be to promise logs that nobody writes.
             Some(_) => return Err(S3Error::header_not_implemented("LoggingEnabled")),
         },
-        BucketSetting::Notification => {
-            document(BucketDocument::Notification, NotificationConfiguration::parse(body)?.to_xml())
-        }
         BucketSetting::Tagging => {
             document(BucketDocument::Tagging, TagSet::parse(body, Tagged::Bucket)?.to_xml())
         }
@@ -262,6 +260,7 @@ fn changed(setting: BucketSetting, body: &[u8]) -> Result<BucketChange, S3Error>
             document(BucketDocument::Website, WebsiteConfiguration::parse(body)?.to_xml())
         }
         BucketSetting::Acl
+        | BucketSetting::Notification
         | BucketSetting::Policy
         | BucketSetting::RequestPayment
         | BucketSetting::Location

@@ -8,8 +8,8 @@ use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::xml::Owner;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
 use mucura_store::{
-    ANONYMOUS_USER, Body, Fresh, PartInfo, PutObjectRequest, PutPartRequest, ROOT_NAME, ROOT_USER, Store,
-    StoreError, Stored,
+    ANONYMOUS_USER, Body, Fresh, PartInfo, Principal, PutObjectRequest, PutPartRequest, ROOT_NAME, ROOT_USER,
+    Store, StoreError, Stored,
 };
 use mucura_types::UserId;
 use tokio::time::Instant;
@@ -25,10 +25,14 @@ pub(crate) struct Call<'a> {
     pub(crate) fresh: Fresh,
     /// Who signed; none: nobody did.
     pub(crate) signer: Option<Signer>,
+    /// What the signature covers of the body, where there is one.
+    pub(crate) verified: Option<Verified>,
     /// The same as a user: the anonymous one, where nobody did.
     pub(crate) user: UserId,
     /// The account that must own the bucket, if the client insists on one.
     pub(crate) expected_owner: Option<String>,
+    /// The request's id.
+    pub(crate) request_id: &'a str,
     /// The URL that was asked for, without its query.
     pub(crate) url: String,
     pub(crate) conditions: Conditions<'a>,
@@ -42,7 +46,6 @@ pub(crate) struct Signer {
     pub(crate) name: String,
     /// How the request was signed, as conditions know it.
     pub(crate) form: (&'static str, &'static str),
-    pub(crate) verified: Verified,
 }
 
 /// Users as answers show them.
@@ -56,6 +59,14 @@ impl Shown {
     }
 }
 
+impl Signer {
+    /// Whoever the secret belongs to that a claim was verified with.
+    pub(crate) fn new(principal: Principal, form: (&'static str, &'static str)) -> Self {
+        let Principal { user, name, .. } = principal;
+        Self { user, id: user.to_string(), name, form }
+    }
+}
+
 /// What conditions of policies may ask about, gathered when one does.
 pub(crate) struct Conditions<'a> {
     pub(crate) head: RequestHead<'a>,
@@ -65,7 +76,11 @@ pub(crate) struct Conditions<'a> {
     pub(crate) nothing: Context,
 }
 
-impl Conditions<'_> {
+impl<'a> Conditions<'a> {
+    pub(crate) fn new(head: RequestHead<'a>, facts: RequestFacts) -> Self {
+        Self { head, facts, context: OnceLock::new(), nothing: Context::default() }
+    }
+
     pub(crate) fn context(&self, requester: Requester<'_>) -> Result<&Context, S3Error> {
         if let Some(context) = self.context.get() {
             return Ok(context);
@@ -138,7 +153,7 @@ impl Call<'_> {
         said: RequestBody,
         payload: &'p mut Payload,
     ) -> Result<UploadBody<'p>, S3Error> {
-        let verified = self.signer.as_ref().map(|signer| &signer.verified);
+        let verified = self.verified.as_ref();
         // The signature covers what the claim says: nothing else may be believed.
         let believed = match verified {
             Some(verified) => said.payload == verified.payload,

@@ -1,5 +1,5 @@
 use md5::{Digest, Md5};
-use mucura_metadata::{Checksum, ETag, PartRecord, UploadRecord};
+use mucura_metadata::{Act, Checksum, ETag, PartRecord, UploadRecord};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::CompleteMultipartUpload;
 use mucura_s3_wire::xml::{self, CompletedPart, parse_complete};
@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::checksums;
 use crate::document::read_document;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::payload::Payload;
 use crate::uploads::parse_id;
 use crate::{conditions, encryption};
@@ -28,6 +29,7 @@ pub(crate) async fn complete(
     let etag = etag_of(&parts);
     let mut encrypted = None;
     // An upload that is over is answered by what is remembered of it.
+    let mut told = None;
     let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
@@ -38,9 +40,13 @@ pub(crate) async fn complete(
             encrypted = upload.attributes.encryption.clone();
             let numbers = parts.iter().map(|(number, _)| *number).collect();
             let stored = call.fresh.parts_named(id, numbers).await?;
-            verify(&request, &upload, &listed, stored)?
+            let size = stored.iter().flatten().map(|part| part.size).sum::<u64>();
+            let checksum = verify(&request, &upload, &listed, stored)?;
+            told = Some((size, upload.attributes));
+            checksum
         }
     };
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
     let complete = CompleteRequest {
         bucket: bucket.record.id,
         key: request.key.clone(),
@@ -49,6 +55,7 @@ pub(crate) async fn complete(
         etag,
         checksum,
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Complete),
     };
     let stored = call.store().complete_upload(complete).await?;
     let shown = stored.checksum.as_ref().and_then(checksums::shown);
@@ -57,6 +64,11 @@ pub(crate) async fn complete(
         xml::complete_multipart_upload(&call.url, &request.bucket, &request.key, &etag, shown.as_ref());
     let mut answer = Answer::xml(document);
     bucket.show_new_version(stored.version, &mut answer.headers);
+    if let Some((size, attributes)) = &told {
+        let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+        let current = Current { key, size: *size, modified_ms, attributes };
+        lifecycle.show_expiration(&current, &mut answer.headers);
+    }
     encryption::show(encrypted.as_ref(), &mut answer.headers);
     Ok(answer)
 }
@@ -133,7 +145,7 @@ mod tests {
     use mucura_metadata::{Attributes, Body, ChecksumAlgorithm as Kept};
     use mucura_s3_wire::checksum::{self as wire, ChecksumAlgorithm, ChecksumHasher};
     use mucura_s3_wire::conditions::WriteCondition;
-    use mucura_s3_wire::request::RequestBody;
+    use mucura_s3_wire::request::{BodyLen, RequestBody};
     use mucura_s3_wire::sigv4::PayloadMode;
     use mucura_types::{Timestamp, UserId, WriteId};
 
@@ -168,7 +180,12 @@ mod tests {
             checksum: None,
             checksum_type: None,
             object_len: None,
-            body: RequestBody { len: 0, payload: PayloadMode::Unsigned, md5: None, checksum: None },
+            body: RequestBody {
+                len: BodyLen::Exactly(0),
+                payload: PayloadMode::Unsigned,
+                md5: None,
+                checksum: None,
+            },
         }
     }
 

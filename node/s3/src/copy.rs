@@ -1,18 +1,19 @@
 use http::{HeaderMap, HeaderName};
-use mucura_metadata::ChecksumAlgorithm;
+use mucura_metadata::{Act, ChecksumAlgorithm};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::range::ByteSpan;
 use mucura_s3_wire::request::{self as wire, MAX_OBJECT_PART_LEN, UploadPartCopy};
 use mucura_s3_wire::xml::{self, CopyResult};
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::encryption::CustomerKey;
-use mucura_store::{CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
+use mucura_store::{BodySize, CopySource, ObjectInfo, PutObjectRequest, PutPartRequest, StoreError};
 
 use crate::access::Bucket;
 use crate::answer::{Answer, set};
 use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::put_object::check_early;
 use crate::versions::parse_version;
@@ -52,13 +53,16 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
     if request.settings.tags.is_none() {
         attributes.tags.clone_from(&record.attributes.tags);
     }
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    let size = check_len(span)?;
     let put = PutObjectRequest {
         bucket: bucket.record.id,
-        key: request.key,
+        key: request.key.clone(),
         owner: new.owner,
-        size: check_len(span)?,
-        attributes,
+        size: BodySize::Exact(size),
+        attributes: attributes.clone(),
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Copy),
         seal: new.seal,
     };
     let mut headers = HeaderMap::new();
@@ -77,6 +81,9 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
     answer.headers.extend(headers);
     source.show(&mut answer.headers);
     bucket.show_new_version(stored.version, &mut answer.headers);
+    let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+    let current = Current { key, size, modified_ms, attributes: &attributes };
+    lifecycle.show_expiration(&current, &mut answer.headers);
     Ok(answer)
 }
 
@@ -96,7 +103,7 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: check_len(span)?,
+        size: BodySize::Exact(check_len(span)?),
         customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
         encryption: upload.attributes.encryption,
     };

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use mucura_metadata::{DeleteCondition, DeleteObject as Delete, VersionId};
+use mucura_metadata::{Act, DeleteCondition, DeleteObject as Delete, VersionId};
 use mucura_s3_wire::conditions::{EtagMatch, WriteCondition};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{DeleteObject, DeleteObjects, check_key};
@@ -114,5 +114,5 @@ async fn delete_one(
         bypass: doomed.bypass,
         condition: doomed.condition,
     };
-    Ok(call.store().delete_object(delete, deadline).await?)
+    Ok(call.store().delete_object(delete, call.origin(bucket, Act::Delete), deadline).await?)
 }

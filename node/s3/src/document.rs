@@ -36,7 +36,8 @@ pub(crate) async fn read_bytes(
     said: RequestBody,
     payload: &mut Payload,
 ) -> Result<Bytes, Failure> {
-    let kib = u32::try_from(said.len.div_ceil(1024)).map_err(|_| ErrorCode::MaxMessageLengthExceeded)?;
+    let kib =
+        u32::try_from(said.len.most().div_ceil(1024)).map_err(|_| ErrorCode::MaxMessageLengthExceeded)?;
     let memory = timeout(MEMORY_TIMEOUT, call.shared.documents.acquire_many(kib)).await;
     let _memory = memory.ok().and_then(Result::ok).ok_or(ErrorCode::SlowDown)?;
     let mut body = call.upload(said, payload)?;

@@ -9,6 +9,7 @@ use mucura_store::StoreError;
 
 use crate::access::no_object_lock;
 use crate::answer::set;
+use crate::notification;
 use crate::versions::{DELETE_MARKER, VERSION_ID};
 
 /// Why a request is not answered with what it asked for.
@@ -118,7 +119,12 @@ fn rejected(rejection: &Rejection) -> S3Error {
         | Rejection::UserOwnsBuckets
         | Rejection::NoSuchAccessKey
         | Rejection::AccessKeyExists
+        | Rejection::WebhookExists
         | Rejection::Malformed(_) => ErrorCode::InternalError.into(),
+        // Removed while the request ran, or one queue too many.
+        Rejection::NoSuchWebhook | Rejection::TooManyTargets => {
+            S3Error::with_message(ErrorCode::InvalidArgument, notification::NO_SUCH_DESTINATION)
+        }
         // Deleted while the request ran.
         Rejection::NoSuchUser => ErrorCode::AccessDenied.into(),
         Rejection::NoSuchBucket => ErrorCode::NoSuchBucket.into(),

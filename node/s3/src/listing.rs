@@ -9,6 +9,7 @@ use crate::answer::Answer;
 use crate::call::{Call, Shown};
 use crate::checksums;
 use crate::errors::Failure;
+use crate::storage_class;
 use crate::tokens::{parse_token, token};
 
 pub(crate) async fn list_objects(call: &Call<'_>, request: ListObjects) -> Result<Answer, Failure> {
@@ -61,7 +62,7 @@ fn page(found: metadata::ListPage, next: Option<String>, owners: Option<&Shown>)
         checksum: object.summary.checksum.as_ref().map(checksums::shown_kind),
         size: object.summary.size,
         owner: owners.map(|owners| owners.of(object.summary.owner)),
-        storage_class: "STANDARD".into(),
+        storage_class: storage_class::listed(object.summary.storage_class),
     });
     ListPage {
         objects: objects.collect(),

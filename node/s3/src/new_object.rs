@@ -13,10 +13,10 @@ use mucura_types::UserId;
 use crate::access::Bucket;
 use crate::call::Call;
 use crate::errors::Failure;
-use crate::{acl, attributes, encryption, settings};
+use crate::{acl, attributes, encryption, settings, storage_class};
 
 /// The header that a website's redirect is kept as.
-const REDIRECT: &str = "x-amz-website-redirect-location";
+pub(crate) const REDIRECT: &str = "x-amz-website-redirect-location";
 
 /// A new object, before its bytes.
 pub(crate) struct NewObject {
@@ -51,6 +51,7 @@ impl NewObject {
         }
         kept.tags = said.tags.as_ref().map(settings::kept_tags).unwrap_or_default();
         kept.lock = settings::kept_lock(&said.lock);
+        kept.storage_class = storage_class::asked(&call.shared.config, said.storage_class.as_deref())?;
         let seal = encryption::of_new(call, bucket, head).await?;
         Ok(Self { owner, attributes: kept, seal })
     }

@@ -11,6 +11,7 @@ use mucura_store::ObjectInfo;
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::storage_class;
 use crate::versions::parse_version;
 use crate::{checksums, encryption};
 
@@ -39,7 +40,8 @@ pub(crate) async fn get(call: &Call<'_>, request: GetObjectAttributes) -> Result
             true => parts_of(call, &object, &request).await?,
             false => None,
         },
-        storage_class: wants(Attribute::StorageClass).then(|| "STANDARD".to_owned()),
+        storage_class: wants(Attribute::StorageClass)
+            .then(|| storage_class::listed(summary.storage_class.clone()).into_owned()),
         size: wants(Attribute::ObjectSize).then_some(summary.size),
     };
     let mut answer = Answer::xml(document.to_xml());

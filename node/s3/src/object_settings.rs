@@ -1,6 +1,6 @@
 //! The settings of objects: read, set and taken away.
 
-use mucura_metadata::{ChangeVersion, VersionChange};
+use mucura_metadata::{Act, ChangeVersion, VersionChange};
 use mucura_s3_wire::acl::{AclRequest, parse_acl};
 use mucura_s3_wire::config::lock::{LegalHold, Retention};
 use mucura_s3_wire::config::tagging::{TagSet, Tagged};
@@ -115,8 +115,14 @@ pub(crate) async fn put(
         }
         ObjectSetting::LegalHold => VersionChange::LegalHold(LegalHold::parse(&body)? == LegalHold::On),
     };
+    // Others are told of these.
+    let act = match of.setting {
+        ObjectSetting::Tagging => Some(Act::PutTags),
+        ObjectSetting::Acl => Some(Act::PutAcl),
+        ObjectSetting::Retention | ObjectSetting::LegalHold => None,
+    };
     let answer = with_version(Answer::ok(), &bucket, &object);
-    apply(call, &bucket, of, object, change).await?;
+    apply(call, &bucket, of, object, change, act).await?;
     Ok(answer)
 }
 
@@ -124,7 +130,7 @@ pub(crate) async fn delete(call: &Call<'_>, request: ObjectSettingRequest) -> Re
     let action = delete_action(request.version.is_some());
     let (bucket, object) = look_up(call, &request, action).await?;
     let answer = with_version(Answer::no_content(), &bucket, &object);
-    apply(call, &bucket, &request, object, VersionChange::Tags(Vec::new())).await?;
+    apply(call, &bucket, &request, object, VersionChange::Tags(Vec::new()), Some(Act::DeleteTags)).await?;
     Ok(answer)
 }
 
@@ -135,6 +141,7 @@ async fn apply(
     of: &ObjectSettingRequest,
     object: ObjectInfo,
     change: VersionChange,
+    act: Option<Act>,
 ) -> Result<(), Failure> {
     let change = ChangeVersion {
         bucket: bucket.record.id,
@@ -142,7 +149,8 @@ async fn apply(
         version: Some(object.version_id()),
         change,
     };
-    call.store().change_version(change, call.deadline()).await?;
+    let origin = act.and_then(|act| call.origin(bucket, act));
+    call.store().change_version(change, origin, call.deadline()).await?;
     Ok(())
 }
 

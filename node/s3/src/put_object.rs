@@ -1,16 +1,17 @@
 use http::{HeaderMap, HeaderName, header};
-use mucura_metadata::Checksum;
+use mucura_metadata::{Act, Checksum};
 use mucura_s3_wire::conditions::WriteCondition;
 use mucura_s3_wire::request::PutObject;
-use mucura_store::PutObjectRequest;
+use mucura_store::{BodySize, PutObjectRequest};
 use mucura_types::BucketId;
 
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::errors::Failure;
+use crate::lifecycle::{Current, Lifecycle};
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{checksums, conditions, encryption};
+use crate::{checksums, conditions, encryption, upload_body};
 
 pub(crate) const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
@@ -30,13 +31,16 @@ pub(crate) async fn put(
     )
     .await?;
     check_early(call, bucket.record.id, &request.key, &request.condition).await?;
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    let size = upload_body::size_of(&request.body);
     let put = PutObjectRequest {
         bucket: bucket.record.id,
-        key: request.key,
+        key: request.key.clone(),
         owner: new.owner,
-        size: request.body.len,
-        attributes: new.attributes,
+        size,
+        attributes: new.attributes.clone(),
         condition: conditions::of_write(&request.condition),
+        origin: call.origin(&bucket, Act::Put),
         seal: new.seal,
     };
     let mut answer = Answer::ok();
@@ -51,6 +55,11 @@ pub(crate) async fn put(
         show_checksum(checksum, &mut answer.headers);
     }
     bucket.show_new_version(stored.version, &mut answer.headers);
+    if let BodySize::Exact(size) = size {
+        let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
+        let current = Current { key, size, modified_ms, attributes: &new.attributes };
+        lifecycle.show_expiration(&current, &mut answer.headers);
+    }
     Ok(answer)
 }
 

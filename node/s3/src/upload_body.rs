@@ -6,13 +6,14 @@ use bytes::Bytes;
 use mucura_metadata::Checksum;
 use mucura_s3_wire::checksum::{Checksum as WireChecksum, ExpectedChecksum};
 use mucura_s3_wire::chunked::Decoder;
-use mucura_s3_wire::request::RequestBody;
+use mucura_s3_wire::request::{BodyLen, RequestBody};
 use mucura_s3_wire::sigv4::{ChunkSigner, PayloadMode};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::{Body, BodyFailed, BodyPlan, Digests, StoreError};
+use mucura_store::{Body, BodyFailed, BodyPlan, BodySize, Digests, StoreError};
 
 use crate::checksums::{from_digest, kept_algorithm, wire_algorithm};
 use crate::errors::Failure;
+use crate::form_file::FormFile;
 use crate::payload::{Payload, PayloadFault};
 
 /// The bytes of an upload: taken out of their framing, counted, and held
@@ -22,12 +23,20 @@ pub(crate) struct UploadBody<'a> {
     idle: Duration,
     said: RequestBody,
     framing: Framing,
-    /// Bytes of the declared length that have not come.
+    /// How many bytes may still come.
     left: u64,
     /// The checksum to compute though the client gave none.
     wanted: Option<mucura_metadata::ChecksumAlgorithm>,
     /// Why it failed.
     failure: Option<S3Error>,
+}
+
+/// The size of a body, for the store.
+pub(crate) fn size_of(said: &RequestBody) -> BodySize {
+    match said.len {
+        BodyLen::Exactly(len) => BodySize::Exact(len),
+        BodyLen::UpTo(len) => BodySize::AtMost(len),
+    }
 }
 
 enum Framing {
@@ -36,6 +45,8 @@ enum Framing {
         decoder: Box<Decoder>,
         input: Bytes,
     },
+    /// The file of a form.
+    Form(Box<FormFile>),
     /// The body is whole; the checksum came in its trailer.
     Ended(Option<WireChecksum>),
 }
@@ -53,12 +64,23 @@ impl<'a> UploadBody<'a> {
                 .checksum
                 .filter(|checksum| checksum.expected == ExpectedChecksum::Trailer)
                 .map(|checksum| checksum.algorithm);
-            let decoder = Decoder::new(said.payload, signer, said.len, trailer)?;
+            let decoder = Decoder::new(said.payload, signer, said.len.most(), trailer)?;
             Framing::Chunked { decoder: Box::new(decoder), input: Bytes::new() }
         } else {
             Framing::Plain
         };
-        Ok(Self { payload, idle, left: said.len, said, framing, wanted: None, failure: None })
+        Ok(Self { payload, idle, left: said.len.most(), said, framing, wanted: None, failure: None })
+    }
+
+    /// The file of a form whose fields were read from `payload`.
+    pub(crate) fn of_form(
+        payload: &'a mut Payload,
+        said: RequestBody,
+        file: FormFile,
+        idle: Duration,
+    ) -> Self {
+        let framing = Framing::Form(Box::new(file));
+        Self { payload, idle, left: said.len.most(), said, framing, wanted: None, failure: None }
     }
 
     /// Computes a checksum of this algorithm if the client gave none.
@@ -100,8 +122,22 @@ impl<'a> UploadBody<'a> {
                         None => return self.end(),
                     },
                 },
+                Framing::Form(file) => match file.decode()? {
+                    Some(piece) => piece,
+                    None => match self.payload.next(self.idle).await? {
+                        Some(more) => {
+                            file.feed(more)?;
+                            continue;
+                        }
+                        None => return self.end(),
+                    },
+                },
             };
-            self.left = self.left.checked_sub(piece.len() as u64).ok_or(ErrorCode::IncompleteBody)?;
+            let left = self.left.checked_sub(piece.len() as u64);
+            self.left = left.ok_or(match self.said.len {
+                BodyLen::Exactly(_) => ErrorCode::IncompleteBody,
+                BodyLen::UpTo(_) => ErrorCode::EntityTooLarge,
+            })?;
             return Ok(Some(piece));
         }
     }
@@ -109,9 +145,13 @@ impl<'a> UploadBody<'a> {
     fn end(&mut self) -> Result<Option<Bytes>, S3Error> {
         let trailer = match std::mem::replace(&mut self.framing, Framing::Ended(None)) {
             Framing::Chunked { decoder, .. } => decoder.finish()?,
+            Framing::Form(file) => {
+                file.finish()?;
+                None
+            }
             Framing::Plain | Framing::Ended(_) => None,
         };
-        if self.left > 0 {
+        if self.left > 0 && matches!(self.said.len, BodyLen::Exactly(_)) {
             return Err(ErrorCode::IncompleteBody.into());
         }
         self.framing = Framing::Ended(trailer);

@@ -51,7 +51,7 @@ fn signers(mode: PayloadMode) -> (ChunkSigner, ChunkSigner) {
 }
 
 fn said(mode: PayloadMode) -> RequestBody {
-    RequestBody { len: BODY.len() as u64, payload: mode, md5: None, checksum: None }
+    RequestBody { len: BodyLen::Exactly(BODY.len() as u64), payload: mode, md5: None, checksum: None }
 }
 
 fn crc(bytes: &[u8]) -> WireChecksum {
@@ -99,6 +99,16 @@ async fn a_body_of_another_length_than_declared_is_incomplete() {
     for sent in [vec![], pieces(&BODY[..BODY.len() - 1]), pieces(&[BODY, b"x"].concat())] {
         assert_eq!(plain(sent, said(PayloadMode::Unsigned)).await, Err(ErrorCode::IncompleteBody));
     }
+}
+
+#[tokio::test]
+async fn a_body_of_undeclared_length_may_have_any_up_to_the_most() {
+    let of = |most: usize| RequestBody { len: BodyLen::UpTo(most as u64), ..said(PayloadMode::Unsigned) };
+    for most in [BODY.len(), BODY.len() + 1] {
+        assert_eq!(plain(pieces(BODY), of(most)).await, Ok(BODY.to_vec()));
+    }
+    assert_eq!(plain(vec![], of(10)).await, Ok(vec![]));
+    assert_eq!(plain(pieces(BODY), of(BODY.len() - 1)).await, Err(ErrorCode::EntityTooLarge));
 }
 
 #[tokio::test]

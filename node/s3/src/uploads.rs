@@ -15,10 +15,11 @@ use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
 use crate::errors::Failure;
+use crate::lifecycle::Lifecycle;
 use crate::listing::text;
 use crate::new_object::NewObject;
 use crate::payload::Payload;
-use crate::{encryption, put_object};
+use crate::{encryption, put_object, storage_class, upload_body};
 
 const ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 const TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
@@ -39,6 +40,8 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     .await?;
     let mut headers = HeaderMap::new();
     encryption::show_new(new.seal.as_ref(), &mut headers);
+    let now_ms = call.shared.runtime.clock.now_ms();
+    Lifecycle::of(call, &bucket).await?.show_abort(&request.key, now_ms, &mut headers);
     let begun = NewUpload {
         bucket: bucket.record.id,
         key: request.key.clone(),
@@ -75,7 +78,7 @@ pub(crate) async fn put_part(
         owner: upload.owner,
         upload: id,
         number: request.part_number,
-        size: request.body.len,
+        size: upload_body::size_of(&request.body),
         customer_key: encryption::of_part(&call.conditions.head, upload.attributes.encryption.as_ref())?,
         encryption: upload.attributes.encryption,
     };
@@ -126,7 +129,12 @@ pub(crate) async fn list_parts(call: &Call<'_>, request: ListParts) -> Result<An
     let next = parts.last().filter(|_| page.truncated).map(|part| part.part_number);
     let (initiator, owner) = (call.shown(upload.initiator).await?, call.shown(upload.owner).await?);
     let checksum = upload.checksum.map(checksums::shown_of_upload);
-    Ok(Answer::xml(xml::list_parts(&request, &initiator, &owner, checksum, &parts, next)))
+    let class = storage_class::listed(upload.attributes.storage_class);
+    let mut answer =
+        Answer::xml(xml::list_parts(&request, &initiator, &owner, &class, checksum, &parts, next));
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
+    lifecycle.show_abort(&request.key, upload.created.0, &mut answer.headers);
+    Ok(answer)
 }
 
 pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Result<Answer, Failure> {
@@ -159,6 +167,7 @@ pub(crate) async fn list(call: &Call<'_>, request: ListMultipartUploads) -> Resu
             key: text(&upload.key),
             upload_id: upload.id.to_string(),
             initiated_ms: upload.record.created.0,
+            storage_class: storage_class::listed(upload.record.attributes.storage_class),
             checksum: upload.record.checksum.map(checksums::shown_of_upload),
         })
         .collect();
@@ -204,6 +213,7 @@ mod tests {
             initiated_ms: 0,
             initiator: Owner { id: String::new(), display_name: String::new() },
             owner: Owner { id: String::new(), display_name: String::new() },
+            storage_class: "STANDARD".into(),
             checksum: None,
         };
         let pair = |key: &str, id: &str| (key.to_owned(), id.to_owned());

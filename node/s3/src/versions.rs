@@ -14,6 +14,7 @@ use crate::call::Call;
 use crate::checksums;
 use crate::errors::Failure;
 use crate::listing::text;
+use crate::storage_class;
 
 pub(crate) const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
 pub(crate) const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
@@ -65,7 +66,7 @@ fn shown(listed: &kept::ListedVersion, owner: Owner) -> ListedVersion {
             etag: version.etag.to_string(),
             checksum: version.checksum.as_ref().map(checksums::shown_kind),
             size: version.size,
-            storage_class: "STANDARD".into(),
+            storage_class: storage_class::listed(version.storage_class.clone()),
         },
     };
     ListedVersion {

@@ -8,8 +8,10 @@
 mod answer;
 mod authority;
 mod drives;
+mod events;
 mod health;
 mod people;
+mod policy;
 mod routes;
 mod sample;
 mod site_status;

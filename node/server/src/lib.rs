@@ -21,6 +21,7 @@ pub mod found;
 mod http_server;
 mod join;
 pub mod node_dir;
+mod notify;
 pub mod serve;
 mod signals;
 mod tls;

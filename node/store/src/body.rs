@@ -31,6 +31,24 @@ pub struct BodyPlan {
     pub checksum: Option<ChecksumAlgorithm>,
 }
 
+/// How many bytes a body has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodySize {
+    /// So many.
+    Exact(u64),
+    /// So many at most; how many is known only at its end.
+    AtMost(u64),
+}
+
+impl BodySize {
+    /// The most bytes that may come.
+    pub fn most(self) -> u64 {
+        match self {
+            Self::Exact(size) | Self::AtMost(size) => size,
+        }
+    }
+}
+
 /// The bytes of an object or part as a client sends them.
 pub trait Body: Send {
     /// The next bytes; none at the end, which comes only when the body is

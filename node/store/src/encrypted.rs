@@ -8,7 +8,7 @@ use mucura_metadata::{Encryption, EncryptionMethod, Seal};
 use mucura_types::BucketId;
 use tokio::time::Instant;
 
-use crate::body::Body;
+use crate::body::{Body, BodySize};
 use crate::digest::Digests;
 use crate::encryption::{
     BodyKey, BodySalt, CustomerKey, DataKey, KeyContext, KeyError, KeyId, KeyRing, SealedKey, SealedLayout,
@@ -36,7 +36,7 @@ pub enum SealWith {
     /// The client's own, which is not kept.
     Customer {
         /// The key.
-        key: CustomerKey,
+        key: Box<CustomerKey>,
         /// Its MD5, by which the client knows it again.
         md5: [u8; 16],
     },
@@ -125,12 +125,12 @@ impl Inner {
         self.keys.ring().unwrap(&wrapped, context).map_err(internal)
     }
 
-    /// Stores a body, sealed if there is a key to it. The digests are those of
-    /// the plaintext.
+    /// Stores a body, sealed if there is a key to it. Size and digests are those
+    /// of the plaintext.
     pub(crate) async fn store_body(
         self: &Arc<Self>,
         body: &mut dyn Body,
-        size: u64,
+        size: BodySize,
         data_key: Option<&DataKey>,
         label: Label,
         deadline: Instant,
@@ -147,21 +147,29 @@ impl Inner {
     async fn write_sealed(
         self: &Arc<Self>,
         body: &mut dyn Body,
-        size: u64,
+        size: BodySize,
         data_key: &DataKey,
         label: Label,
         deadline: Instant,
     ) -> Result<(StoredBody, Seal, Digests), StoreError> {
-        let layout =
-            SealedLayout::of_plain(size).ok_or_else(|| StoreError::internal("a body is too long"))?;
+        let sealed_len = |size| {
+            let layout = SealedLayout::of_plain(size);
+            layout.map(SealedLayout::sealed_len).ok_or_else(|| StoreError::internal("a body is too long"))
+        };
+        let sealed = match size {
+            BodySize::Exact(size) => BodySize::Exact(sealed_len(size)?),
+            BodySize::AtMost(size) => BodySize::AtMost(sealed_len(size)?),
+        };
         let salt = BodySalt::random(&*self.runtime.entropy).map_err(internal)?;
         let key = Arc::new(BodyKey::derive(data_key, salt).map_err(internal)?);
-        let mut sealing = SealingBody::new(body, layout, key, self.runtime.blocking.clone());
-        let stored = self.write_body(&mut sealing, layout.sealed_len(), label, deadline).await;
-        let stored = stored.map_err(|error| sealing.take_error().unwrap_or(error))?;
+        let mut sealing = SealingBody::new(body, size, key, self.runtime.blocking.clone());
+        let stored = self.write_body(&mut sealing, sealed, label, deadline).await;
+        let mut stored = stored.map_err(|error| sealing.take_error().unwrap_or(error))?;
         let digests = sealing.digests().cloned();
         let digests = digests.ok_or_else(|| StoreError::internal("a sealed body has no digests"))?;
-        Ok((stored, Seal { salt: salt.0, stored: layout.sealed_len() }, digests))
+        let seal = Seal { salt: salt.0, stored: stored.size };
+        stored.size = sealing.plain_len();
+        Ok((stored, seal, digests))
     }
 }
 

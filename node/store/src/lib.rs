@@ -1,5 +1,6 @@
 //! The use cases of the store (put, get, list, copy, multipart, delete, users)
-//! and its background work (repair, scrub, collection, placement).
+//! and its background work (repair, scrub, collection, placement,
+//! lifecycle).
 //!
 //! A [`Store`] is one node's part: a gateway for the clients that talk to it,
 //! and the keeper of its own drives. It joins what lies below: the replicated
@@ -12,8 +13,9 @@
 //!   arrived ([`Fresh`]).
 //! - What a write left behind that was not committed is removed: at once by
 //!   its gateway, or after its session has ended by whoever holds it.
-//! - It knows nothing of HTTP or of S3's XML; errors are kinds that a front
-//!   end turns into codes.
+//! - It knows nothing of HTTP or of S3's XML, save that it has the lifecycle
+//!   rules read and judged by who knows them; errors are kinds that a front end
+//!   turns into codes.
 
 mod audit;
 mod background;
@@ -21,15 +23,18 @@ mod body;
 mod buckets;
 mod cleanup;
 mod collect;
+mod deliver;
 mod digest;
 mod drives;
 mod encrypted;
 pub mod encryption;
 mod error;
+mod events;
 mod fresh;
 mod gateway;
 mod health;
 mod lane;
+mod lifecycle;
 mod objects;
 mod people;
 mod planner;
@@ -50,11 +55,14 @@ mod topology;
 mod uploads;
 mod write;
 
-pub use body::{Body, BodyFailed, BodyPlan, Md5Plan};
+pub use body::{Body, BodyFailed, BodyPlan, BodySize, Md5Plan};
+pub use deliver::{Courier, NotDelivered, Webhook};
 pub use digest::Digests;
 pub use encrypted::SealWith;
 pub use error::StoreError;
+pub use events::QueueStatus;
 pub use fresh::{Fresh, Names, Principal};
+pub use lifecycle::{LifecycleConfig, LifecycleStatus};
 pub use objects::{CopySource, Deleted, ObjectInfo, ObjectStream, PutObjectRequest, Stored};
 pub use people::{ANONYMOUS_USER, NewUser, ROOT_NAME, ROOT_USER};
 pub use reader::ObjectReader;

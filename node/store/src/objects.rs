@@ -6,12 +6,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use mucura_metadata::{
     Attributes, ChangeVersion, Checksum, ChecksumAlgorithm, ChecksumKind, Command, DeleteObject, ETag,
-    PutObject, Rejection, Reply, VersionId, VersionRecord, WriteCondition, Written,
+    ObjectChange, Origin, PutObject, Rejection, Reply, VersionId, VersionRecord, WriteCondition, Written,
 };
 use mucura_types::{BucketId, Order, UserId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::{Body, BodyFailed, BodyPlan};
+use crate::body::{Body, BodyFailed, BodyPlan, BodySize};
 use crate::digest::Digests;
 use crate::encrypted::SealWith;
 use crate::error::StoreError;
@@ -56,11 +56,13 @@ pub struct PutObjectRequest {
     /// Who writes it.
     pub owner: UserId,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
     /// What else the client said.
     pub attributes: Attributes,
     /// Under which condition.
     pub condition: WriteCondition,
+    /// Where it comes from, if the bucket tells others of it.
+    pub origin: Option<Origin>,
     /// Whose key it is sealed by; none: it is not.
     pub seal: Option<SealWith>,
 }
@@ -123,12 +125,13 @@ impl Store {
             inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
         let checksum = body.check(&digests)?;
         let etag = ETag { md5: digests.entity_tag()?, parts: None };
+        let size = stored.size;
         let command = |body: Written| {
-            Command::PutObject(PutObject {
+            ObjectChange::Put(PutObject {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 owner: request.owner,
-                size: request.size,
+                size,
                 etag,
                 checksum: checksum.clone(),
                 attributes: attributes.clone(),
@@ -136,6 +139,7 @@ impl Store {
                 seal,
                 condition: request.condition.clone(),
             })
+            .into_command(request.origin.clone())
         };
         match inner.commit(stored, command).await? {
             Reply::Stored { order, null } => Ok(Stored::new(order, null, etag, checksum)),
@@ -143,31 +147,35 @@ impl Store {
         }
     }
 
-    /// Deletes an object, or one version of it.
+    /// Deletes an object, or one version of it. `origin` is given if the bucket
+    /// tells others of it.
     ///
     /// # Errors
     /// Rejected: the condition does not hold, or the version is locked.
     pub async fn delete_object(
         &self,
         delete: DeleteObject,
+        origin: Option<Origin>,
         deadline: Instant,
     ) -> Result<Deleted, StoreError> {
-        match self.inner().gateway.once(Command::DeleteObject(delete), deadline).await? {
+        match self.inner().gateway.once(ObjectChange::Delete(delete).into_command(origin), deadline).await? {
             Reply::Deleted { existed, version, marker } => Ok(Deleted { existed, version, marker }),
             other => Err(StoreError::internal(format!("a deletion was answered {other:?}"))),
         }
     }
 
     /// Changes what is said of a version besides its bytes; gives its id.
+    /// `origin` is given if the bucket tells others of it.
     ///
     /// # Errors
     /// Rejected: it is not there, or what keeps it must not be loosened.
     pub async fn change_version(
         &self,
         change: ChangeVersion,
+        origin: Option<Origin>,
         deadline: Instant,
     ) -> Result<VersionId, StoreError> {
-        match self.inner().gateway.once(Command::ChangeVersion(change), deadline).await? {
+        match self.inner().gateway.once(ObjectChange::Change(change).into_command(origin), deadline).await? {
             Reply::Changed { version } => Ok(version),
             other => Err(StoreError::internal(format!("a change was answered {other:?}"))),
         }

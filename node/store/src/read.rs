@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use mucura_metadata::{Body, ExecuteError, View, chunk, parts_of_upload};
-use mucura_types::{CHUNK_BYTES_MAX, ChunkId, WriteId};
+use mucura_types::{ChunkId, WriteId};
 use tokio::time::{Instant, timeout};
 
 use crate::error::StoreError;
@@ -230,15 +230,19 @@ fn lay_out_chunks(
     range: Range<u64>,
     extents: &mut Vec<Extent>,
 ) -> Result<(), LayoutFault> {
-    const CHUNK: u64 = CHUNK_BYTES_MAX as u64;
-    for number in range.start / CHUNK..range.end.div_ceil(CHUNK) {
+    let record_of = |number: u64| {
         let id = ChunkId { write, number: u32::try_from(number).unwrap_or(u32::MAX) };
-        let Some(record) = chunk(view, id)? else {
-            return Err(LayoutFault::Damage(format!("chunk {id} has no record")));
-        };
+        let missing = || LayoutFault::Damage(format!("chunk {id} has no record"));
+        chunk(view, id)?.map(|record| (id, record)).ok_or_else(missing)
+    };
+    // All but the last are as long as the first.
+    let first = record_of(0)?;
+    let len = u64::from(first.1.len).max(1);
+    for number in range.start / len..range.end.div_ceil(len) {
+        let (id, record) = if number == 0 { first.clone() } else { record_of(number)? };
         let place = ChunkPlace::new(id, &record, topology).map_err(|e| LayoutFault::Damage(e.to_string()))?;
-        let start = number * CHUNK;
-        let within = range.start.max(start) - start..range.end.min(start + CHUNK) - start;
+        let start = number * len;
+        let within = range.start.max(start) - start..range.end.min(start + len) - start;
         extents.push(Extent::Chunk { place: Arc::new(place), range: within });
     }
     Ok(())

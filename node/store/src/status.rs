@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mucura_mesh::PeerState;
-use mucura_metadata::{NodeRecord, nodes, site};
+use mucura_metadata::{NodeRecord, nodes, queues, site};
 use mucura_types::{DriveId, NodeId};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -31,6 +31,10 @@ pub struct SiteStatus {
     pub placement_groups: u64,
     /// Drives that new data is laid out over.
     pub placed_drives: u64,
+    /// Events that wait for those who are to be told.
+    pub events_waiting: u64,
+    /// Events that were dropped because too many waited.
+    pub events_lost: u64,
     /// All nodes.
     pub nodes: Vec<NodeStatus>,
     /// All drives.
@@ -98,8 +102,8 @@ impl Store {
     pub async fn status(&self) -> Result<SiteStatus, StoreError> {
         let inner = self.inner();
         let topology = inner.topology().await?;
-        let (record, known): (_, BTreeMap<NodeId, NodeRecord>) =
-            inner.read(|view| Ok((site(view)?, nodes(view)?))).await?;
+        let (record, known, queues): (_, BTreeMap<NodeId, NodeRecord>, _) =
+            inner.read(|view| Ok((site(view)?, nodes(view)?, queues(view)?))).await?;
         let down: BTreeSet<DriveId> = topology
             .targets()
             .filter(|target| {
@@ -144,6 +148,8 @@ impl Store {
             placement_groups: table.map_or(0, |table| table.groups.len() as u64),
             placed_drives: table
                 .map_or(0, |t| t.groups.iter().flatten().collect::<BTreeSet<_>>().len() as u64),
+            events_waiting: queues.iter().map(|(_, queue)| queue.waiting()).sum(),
+            events_lost: queues.iter().map(|(_, queue)| queue.lost).sum(),
             nodes,
             drives,
         })

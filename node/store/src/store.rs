@@ -19,6 +19,7 @@ use crate::encrypted::KeyKeeper;
 use crate::error::StoreError;
 use crate::gateway::Gateway;
 use crate::health::HealthBoard;
+use crate::lifecycle::{LifecycleConfig, LifecycleCounts};
 use crate::pools::Pools;
 use crate::sealed::SiteKey;
 use crate::shards::{Keeper, METHODS, Method, ShardClient, decode, encode};
@@ -58,6 +59,8 @@ pub struct StoreConfig {
     /// The smallest part of an upload before the last, bytes; S3's is
     /// [`crate::PART_BYTES_MIN`].
     pub part_bytes_min: u64,
+    /// How the lifecycle rules of buckets are carried out.
+    pub lifecycle: LifecycleConfig,
 }
 
 /// One node's part of the store. Clones are the same part.
@@ -82,9 +85,11 @@ pub(crate) struct Inner {
     pub(crate) cleanup: Cleanup,
     /// Rung when there is garbage that may go at once.
     pub(crate) garbage_found: Notify,
+    /// What lifecycle rules did.
+    pub(crate) lifecycle: LifecycleCounts,
     /// Rung when all shards are to be verified now.
     pub(crate) scrub_now: Notify,
-    background: Background,
+    pub(crate) background: Background,
 }
 
 impl Store {
@@ -123,6 +128,7 @@ impl Store {
             topology: Arc::default(),
             cleanup,
             garbage_found: Notify::new(),
+            lifecycle: LifecycleCounts::default(),
             scrub_now: Notify::new(),
             background: Background::default(),
         });
@@ -133,6 +139,7 @@ impl Store {
         inner.spawn("repair", Inner::repair_drives);
         inner.spawn("scrub", Inner::scrub_drives);
         inner.spawn("collect garbage", Inner::collect_garbage);
+        inner.spawn("lifecycle", Inner::run_lifecycle);
         let (task, shards) = (Arc::new(cleanup_task), inner.shards.clone());
         inner.background.spawn("clean up", move || {
             let (task, shards) = (task.clone(), shards.clone());

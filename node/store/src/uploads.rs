@@ -2,12 +2,13 @@ use bytes::Bytes;
 use mucura_metadata as metadata;
 use mucura_metadata::{
     Attributes, Checksum, ChecksumAlgorithm, Command, CompleteUpload, CreateUpload, ETag, Encryption,
-    PartPage, PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord, WriteCondition, Written,
+    ObjectChange, Origin, PartPage, PartRecord, PutPart, Reply, UploadPage, UploadQuery, UploadRecord,
+    WriteCondition, Written,
 };
 use mucura_types::{BucketId, UserId, WriteId};
 use tokio::time::{Duration, Instant};
 
-use crate::body::Body;
+use crate::body::{Body, BodySize};
 use crate::encrypted::SealWith;
 use crate::encryption::CustomerKey;
 use crate::error::StoreError;
@@ -55,7 +56,7 @@ pub struct PutPartRequest {
     /// From 1 to 10,000.
     pub number: u16,
     /// Bytes of the body.
-    pub size: u64,
+    pub size: BodySize,
     /// How the upload is encrypted.
     pub encryption: Option<Encryption>,
     /// The key that the request brings, if it is a customer's.
@@ -88,6 +89,8 @@ pub struct CompleteRequest {
     pub checksum: Option<Checksum>,
     /// Under which condition.
     pub condition: WriteCondition,
+    /// Where it comes from, if the bucket tells others of it.
+    pub origin: Option<Origin>,
 }
 
 impl Store {
@@ -127,14 +130,14 @@ impl Store {
         let (stored, seal, digests) =
             inner.store_body(body, request.size, data_key.as_ref(), label, deadline).await?;
         let checksum = body.check(&digests)?;
-        let md5 = digests.entity_tag()?;
+        let (md5, size) = (digests.entity_tag()?, stored.size);
         let command = |body: Written| {
             Command::PutPart(PutPart {
                 bucket: request.bucket,
                 key: Bytes::from(request.key.clone()),
                 upload: request.upload,
                 number: request.number,
-                size: request.size,
+                size,
                 md5,
                 checksum: checksum.clone(),
                 body,
@@ -163,7 +166,8 @@ impl Store {
             part_bytes_min: self.inner().config.part_bytes_min,
         };
         let deadline = Instant::now() + COMPLETE_TIMEOUT;
-        match self.inner().gateway.once(Command::CompleteUpload(complete), deadline).await? {
+        let command = ObjectChange::Complete(complete).into_command(request.origin);
+        match self.inner().gateway.once(command, deadline).await? {
             Reply::Completed { order, null, etag, checksum } => Ok(Stored::new(order, null, etag, checksum)),
             other => Err(StoreError::internal(format!("a completion was answered {other:?}"))),
         }

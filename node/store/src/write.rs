@@ -3,15 +3,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use mucura_chunks::{ChunkLayout, ErasureCode, ShardHeader, ShardName};
+use mucura_chunks::{Buffer, ChunkLayout, ErasureCode, ShardHeader, ShardName};
 use mucura_metadata::{ChunkRecord, ShardException, Written};
 use mucura_types::{
-    BucketId, CHUNK_BYTES_MAX, ChunkId, DriveId, INLINE_BYTES_MAX, PlantedBug, Profile, TableId, UserId,
-    is_planted,
+    BucketId, CELL_BYTES, CHUNK_BYTES_MAX, ChunkId, DriveId, INLINE_BYTES_MAX, PlacementTable, PlantedBug,
+    Profile, TableId, UserId, is_planted,
 };
 use tokio::time::{Instant, timeout};
 
-use crate::body::{Body, BodyFailed};
+use crate::body::{Body, BodyFailed, BodySize};
 use crate::cleanup::WrittenShards;
 use crate::digest::{Digests, HashLane, Hashing};
 use crate::error::StoreError;
@@ -44,10 +44,20 @@ pub(crate) struct Label {
 /// [`WrittenShards::hold`], its shards are removed.
 pub(crate) struct StoredBody {
     pub(crate) written: Written,
+    /// Bytes of it, as it came.
+    pub(crate) size: u64,
     pub(crate) digests: Digests,
     pub(crate) shards: WrittenShards,
     /// Kept open until the commit is answered.
     pub(crate) session: Option<Arc<Session>>,
+}
+
+/// What a chunk is made of.
+enum Content {
+    /// So many of the next bytes of the body.
+    Next(u64),
+    /// So many bytes that were read already, one stripe at most.
+    Stripe(Buffer, usize),
 }
 
 impl From<BodyFailed> for StoreError {
@@ -57,27 +67,26 @@ impl From<BodyFailed> for StoreError {
 }
 
 impl Inner {
-    /// Stores a body of `size` bytes: in the command if it is small, else in
-    /// chunks that are durable when this returns.
+    /// Stores a body: in the command if it is small, else in chunks that are
+    /// durable when this returns. Chunks are full, save the last; but those of
+    /// a body whose size is known only at its end have one stripe each, for a
+    /// chunk begins with its length.
     pub(crate) async fn write_body(
         self: &Arc<Self>,
         body: &mut dyn Body,
-        size: u64,
+        size: BodySize,
         label: Label,
         deadline: Instant,
     ) -> Result<StoredBody, StoreError> {
         let plan = body.plan();
-        let mut source = Source::new(body, size);
-        if size <= INLINE_BYTES_MAX as u64 {
-            let mut memory = vec![0; usize::try_from(size).unwrap_or(INLINE_BYTES_MAX)];
-            source.fill(&mut memory).await?;
-            source.end().await?;
+        let mut source = Source::new(body, size.most());
+        if let Some(memory) = read_small(&mut source, size).await? {
             let mut hashing = Hashing::new(plan);
             hashing.update(&memory);
             let sealed = self.site_key.seal(BODY_PURPOSE, &memory, &*self.runtime.entropy)?;
             let shards = WrittenShards::none();
-            let written = Written::Inline(sealed.into());
-            return Ok(StoredBody { written, digests: hashing.finish(), shards, session: None });
+            let (written, size) = (Written::Inline(sealed.into()), memory.len() as u64);
+            return Ok(StoredBody { written, size, digests: hashing.finish(), shards, session: None });
         }
         let place = timeout(PLACE_TIMEOUT, self.pools.places.acquire()).await;
         let _place = place.map_err(|_| StoreError::Busy)?.map_err(StoreError::internal)?;
@@ -87,34 +96,61 @@ impl Inner {
         let mut shards = WrittenShards::new(self.cleanup.clone());
         let mut hash = HashLane::new(plan, self.runtime.blocking.clone());
         let mut chunks = Vec::new();
-        let mut left = size;
-        while left > 0 {
-            let len = left.min(CHUNK_BYTES_MAX as u64);
+        let mut written = 0;
+        while let Some(content) = self.next_chunk(&mut source, size, written, &topology).await? {
             let number = u32::try_from(chunks.len()).map_err(StoreError::internal)?;
             let chunk = ChunkId { write, number };
-            let record =
-                self.write_chunk(chunk, len, &topology, &label, &mut source, &mut hash, &mut shards).await?;
+            let record = self
+                .write_chunk(chunk, content, &topology, &label, &mut source, &mut hash, &mut shards)
+                .await?;
+            written += u64::from(record.len);
             chunks.push(record);
-            left -= len;
         }
         source.end().await?;
         let digests = hash.finish().await.map_err(StoreError::internal)?;
-        let written = Written::Chunks { write, chunks, epoch: topology.epoch };
-        Ok(StoredBody { written, digests, shards, session: Some(session) })
+        let (size, written) = (written, Written::Chunks { write, chunks, epoch: topology.epoch });
+        Ok(StoredBody { written, size, digests, shards, session: Some(session) })
+    }
+
+    /// What the chunk after `written` bytes is made of; none at the end.
+    async fn next_chunk(
+        &self,
+        source: &mut Source<'_>,
+        size: BodySize,
+        written: u64,
+        topology: &Topology,
+    ) -> Result<Option<Content>, StoreError> {
+        if let BodySize::Exact(size) = size {
+            let len = (size - written).min(CHUNK_BYTES_MAX as u64);
+            return Ok((len > 0).then_some(Content::Next(len)));
+        }
+        let profile = table_of(topology)?.profile;
+        let mut memory = self.stripe_memory(CELL_BYTES * profile.shards()).await?;
+        let read = source.read(&mut memory[..CELL_BYTES * profile.data()]).await?;
+        Ok((read > 0).then_some(Content::Stripe(memory, read)))
+    }
+
+    async fn stripe_memory(&self, len: usize) -> Result<Buffer, StoreError> {
+        let memory = self.pools.uploads.acquire(len, Instant::now() + BUFFER_TIMEOUT).await;
+        memory.map_err(|_| StoreError::Busy)
     }
 
     #[allow(clippy::too_many_arguments)] // One chunk of one body: all of it belongs together.
     async fn write_chunk(
         self: &Arc<Self>,
         chunk: ChunkId,
-        len: u64,
+        content: Content,
         topology: &Topology,
         label: &Label,
         source: &mut Source<'_>,
         hash: &mut HashLane,
         shards: &mut WrittenShards,
     ) -> Result<ChunkRecord, StoreError> {
-        let table = topology.table().ok_or_else(|| StoreError::unavailable("the site has no drives yet"))?;
+        let (len, mut read) = match content {
+            Content::Next(len) => (len, None),
+            Content::Stripe(memory, len) => (len as u64, Some(memory)),
+        };
+        let table = table_of(topology)?;
         let profile = table.profile;
         let mapped = table.drives(chunk);
         let layout = ChunkLayout::new(len, profile).map_err(StoreError::internal)?;
@@ -136,10 +172,15 @@ impl Inner {
             let cell = layout.cell_len(stripe);
             let range = layout.stripe_range(stripe);
             let data = usize::try_from(range.end - range.start).map_err(StoreError::internal)?;
-            let wait = Instant::now() + BUFFER_TIMEOUT;
-            let memory = self.pools.uploads.acquire(cell * profile.shards(), wait).await;
-            let mut memory = memory.map_err(|_| StoreError::Busy)?;
-            source.fill(&mut memory[..data]).await?;
+            let mut memory = match read.take() {
+                Some(memory) => memory,
+                None => {
+                    let mut memory = self.stripe_memory(cell * profile.shards()).await?;
+                    source.fill(&mut memory[..data]).await?;
+                    memory
+                }
+            };
+            memory.truncate(cell * profile.shards());
             memory[data..cell * profile.data()].fill(0);
             let code = code.clone();
             let encode = move || code.encode_stripe(&mut memory).map(|()| memory.freeze());
@@ -247,6 +288,33 @@ impl Inner {
             _ => Ok(()),
         }
     }
+}
+
+/// All of a body that is small enough for the command; none if it is not.
+async fn read_small(source: &mut Source<'_>, size: BodySize) -> Result<Option<Vec<u8>>, BodyFailed> {
+    let mut memory = match size {
+        BodySize::Exact(size) => match usize::try_from(size) {
+            Ok(size) if size <= INLINE_BYTES_MAX => vec![0; size],
+            _ => return Ok(None),
+        },
+        BodySize::AtMost(_) => vec![0; INLINE_BYTES_MAX + 1],
+    };
+    match size {
+        BodySize::Exact(_) => source.fill(&mut memory).await?,
+        BodySize::AtMost(_) => match source.read(&mut memory).await? {
+            read if read > INLINE_BYTES_MAX => {
+                source.put_back(&memory);
+                return Ok(None);
+            }
+            read => memory.truncate(read),
+        },
+    }
+    source.end().await?;
+    Ok(Some(memory))
+}
+
+fn table_of(topology: &Topology) -> Result<&PlacementTable, StoreError> {
+    topology.table().ok_or_else(|| StoreError::unavailable("the site has no drives yet"))
 }
 
 /// What inline bodies are sealed for.

@@ -18,5 +18,5 @@ mod s3;
 
 pub use logging::{LogFormat, LoggingError, check_filter, start_logging};
 pub use metrics::{Metrics, MetricsError};
-pub use node::{DriveSample, NodeSample, RaftSample};
+pub use node::{DriveSample, LifecycleSample, NodeSample, RaftSample, SiteSample};
 pub use s3::{OTHER_OPERATION, S3Metrics, S3Request, StatusClass};

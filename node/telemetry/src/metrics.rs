@@ -45,7 +45,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::{DriveSample, RaftSample};
+    use crate::node::{DriveSample, RaftSample, SiteSample};
     use crate::s3::S3Request;
     use std::collections::BTreeSet;
     use std::time::Duration;
@@ -72,6 +72,7 @@ mod tests {
             }],
             buffers_used_bytes: 5,
             buffers_bytes: 9,
+            site: Some(SiteSample { events_lost: 2, ..SiteSample::default() }),
             ..NodeSample::default()
         }
     }
@@ -89,7 +90,7 @@ mod tests {
             assert!(name.starts_with("mucura_"), "{name}");
             let last = name.rsplit('_').next().unwrap();
             assert!(
-                units.contains(&last) || ["state", "stripes", "peers", "requests"].contains(&last),
+                units.contains(&last) || ["state", "stripes", "events", "peers", "requests"].contains(&last),
                 "{name}"
             );
         }

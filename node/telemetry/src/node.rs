@@ -1,4 +1,4 @@
-use prometheus::{IntGauge, IntGaugeVec, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use crate::define;
 
@@ -21,9 +21,38 @@ pub struct NodeSample {
     pub peers_known: u64,
     /// Other nodes with a connection that is up.
     pub peers_connected: u64,
-    /// Stripes of the site with a shard missing or not at its place; none if
-    /// that is not known now.
-    pub stripes_at_risk: Option<u64>,
+    /// How the site is; none if that is not known now.
+    pub site: Option<SiteSample>,
+    /// What lifecycle rules did here.
+    pub lifecycle: LifecycleSample,
+}
+
+/// How the site is, as one node sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SiteSample {
+    /// Stripes with a shard missing or not at its place.
+    pub stripes_at_risk: u64,
+    /// Events that wait for those who are to be told.
+    pub events_waiting: u64,
+    /// Events that were dropped because too many waited.
+    pub events_lost: u64,
+}
+
+/// What lifecycle rules did on a node since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LifecycleSample {
+    /// Objects that expired.
+    pub objects_expired: u64,
+    /// Noncurrent versions that were deleted.
+    pub versions_expired: u64,
+    /// Delete markers that were removed.
+    pub markers_removed: u64,
+    /// Uploads that were aborted.
+    pub uploads_aborted: u64,
+    /// Versions that got another storage class.
+    pub transitions: u64,
+    /// Seconds since the last complete pass; none if another node knows.
+    pub pass_age_s: Option<u64>,
 }
 
 /// The metadata log of a node.
@@ -70,6 +99,10 @@ pub(crate) struct NodeGauges {
     buffers: IntGauge,
     peers: IntGaugeVec,
     at_risk: IntGaugeVec,
+    events_waiting: IntGaugeVec,
+    events_lost: IntGaugeVec,
+    lifecycle: IntCounterVec,
+    lifecycle_age: IntGaugeVec,
 }
 
 impl NodeGauges {
@@ -96,11 +129,36 @@ impl NodeGauges {
             buffers_used: one("mucura_buffers_used_bytes", "Bytes of transfer buffers in use.")?,
             buffers: one("mucura_buffers_size_bytes", "Bytes of transfer buffers there are.")?,
             peers: many("mucura_mesh_peers", "Other nodes: known, and connected.", "state")?,
-            // A vector without labels: it shows nothing while nothing is known.
+            // Vectors without labels: they show nothing while nothing is known.
             at_risk: define::gauges(
                 registry,
                 "mucura_site_at_risk_stripes",
                 "Stripes of the site with a shard missing or not at its place.",
+                &[],
+            )?,
+            events_waiting: define::gauges(
+                registry,
+                "mucura_site_waiting_events",
+                "Events that wait for webhooks and in queues.",
+                &[],
+            )?,
+            events_lost: define::gauges(
+                registry,
+                "mucura_site_lost_events",
+                "Events dropped from the queues there are because too many waited.",
+                &[],
+            )?,
+            lifecycle: define::counters(
+                registry,
+                "mucura_lifecycle_actions_total",
+                "What lifecycle rules did: objects and versions expired, delete markers removed, uploads aborted, \
+                 versions given another storage class.",
+                &["action"],
+            )?,
+            lifecycle_age: define::gauges(
+                registry,
+                "mucura_lifecycle_pass_age_seconds",
+                "Since the last complete pass over all lifecycle rules; shown by the node that leads.",
                 &[],
             )?,
         })
@@ -137,9 +195,35 @@ impl NodeGauges {
         self.buffers.set(gauge(now.buffers_bytes));
         self.peers.with_label_values(&["known"]).set(gauge(now.peers_known));
         self.peers.with_label_values(&["connected"]).set(gauge(now.peers_connected));
-        self.at_risk.reset();
-        if let Some(stripes) = now.stripes_at_risk {
-            self.at_risk.with_label_values::<&str>(&[]).set(gauge(stripes));
+        for (gauges, count) in [
+            (&self.at_risk, now.site.map(|site| site.stripes_at_risk)),
+            (&self.events_waiting, now.site.map(|site| site.events_waiting)),
+            (&self.events_lost, now.site.map(|site| site.events_lost)),
+        ] {
+            gauges.reset();
+            if let Some(count) = count {
+                gauges.with_label_values::<&str>(&[]).set(gauge(count));
+            }
+        }
+        self.set_lifecycle(&now.lifecycle);
+    }
+}
+
+impl NodeGauges {
+    fn set_lifecycle(&self, now: &LifecycleSample) {
+        self.lifecycle.reset();
+        for (action, count) in [
+            ("expire_object", now.objects_expired),
+            ("expire_version", now.versions_expired),
+            ("remove_marker", now.markers_removed),
+            ("abort_upload", now.uploads_aborted),
+            ("transition", now.transitions),
+        ] {
+            self.lifecycle.with_label_values(&[action]).inc_by(count);
+        }
+        self.lifecycle_age.reset();
+        if let Some(age_s) = now.pass_age_s {
+            self.lifecycle_age.with_label_values::<&str>(&[]).set(gauge(age_s));
         }
     }
 }

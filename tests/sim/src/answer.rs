@@ -7,8 +7,8 @@ use mucura_metadata::{
     Command, DeleteCondition, DeleteObject, Envelope, ListQuery, NewBucket, SiteSeed, WriteCondition,
 };
 use mucura_store::{
-    Body, CompleteRequest, CopySource, Fresh, NewUpload, ObjectInfo, ObjectReader, PutObjectRequest,
-    PutPartRequest, ROOT_USER, Store, StoreError,
+    Body, BodySize, CompleteRequest, CopySource, Fresh, NewUpload, ObjectInfo, ObjectReader,
+    PutObjectRequest, PutPartRequest, ROOT_USER, Store, StoreError,
 };
 use mucura_types::BucketId;
 use tokio::time::Instant;
@@ -74,7 +74,7 @@ impl Handler {
                     bypass: false,
                     condition: DeleteCondition::default(),
                 };
-                let deleted = self.store.delete_object(delete, self.deadline).await;
+                let deleted = self.store.delete_object(delete, None, self.deadline).await;
                 Ok(Reply::Deleted { existed: deleted.map_err(told)?.existed })
             }
             Ask::Copy { from, tag, to } => {
@@ -121,7 +121,7 @@ impl Handler {
                     owner: ROOT_USER,
                     upload,
                     number,
-                    size: body.bytes.len() as u64,
+                    size: BodySize::Exact(body.bytes.len() as u64),
                     encryption: None,
                     customer_key: None,
                 };
@@ -137,6 +137,7 @@ impl Handler {
                     etag: tag,
                     checksum: None,
                     condition: WriteCondition::default(),
+                    origin: None,
                 };
                 let stored = self.store.complete_upload(request).await.map_err(told)?;
                 match stored.etag == tag {
@@ -195,10 +196,11 @@ impl Handler {
             bucket: self.bucket(&self.fresh().await?).await?,
             key,
             owner: ROOT_USER,
-            size,
+            size: BodySize::Exact(size),
             attributes: Default::default(),
             condition,
             seal: None,
+            origin: None,
         };
         self.store.put_object(request, body, self.deadline).await.map_err(told)?;
         Ok(Reply::Done)

@@ -14,7 +14,7 @@ use mucura_mesh::{
 };
 use mucura_metadata::NodeRecord;
 use mucura_runtime::{Clock, Runtime, SimDisk, Simulated};
-use mucura_store::{SiteKey, Store, StoreConfig};
+use mucura_store::{LifecycleConfig, SiteKey, Store, StoreConfig};
 use mucura_types::{NodeId, SiteId, StoreId};
 use tokio::time::Instant;
 
@@ -170,6 +170,7 @@ impl Machine {
             session_life: Duration::from_secs(7),
             scrub_period: Duration::from_secs(86_400),
             part_bytes_min: 1000,
+            lifecycle: LifecycleConfig::default(),
         };
         let site_key = SiteKey::new(&[7; 32]).map_err(|e| failed("read the site's key", &e))?;
         let store = Store::start(config, self.runtime.clone(), consensus.clone(), mesh.clone(), site_key)

@@ -1,24 +1,29 @@
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 use mucura_types::{BucketId, Timestamp, UserId};
 
 use crate::codec::encode;
-use crate::command::{BucketChange, NewBucket};
+use crate::command::{BucketChange, NewBucket, Notification};
 use crate::decide::garbage::discard_upload;
+use crate::decide::notification;
 use crate::decide::object::GRANTS_MAX;
 use crate::decide::people::FIRST_USER;
 use crate::decide::{Decided, accept, check_text, next_number};
-use crate::execute::Stamps;
+use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query::{self, UploadQuery};
 use crate::record::{Acl, BucketDocument, BucketRecord, Grantee, ObjectLock, Ownership, Versioning};
 use crate::reply::{MalformedCommand, Rejection, Reply};
+use crate::view::View;
 
 /// The most uploads under way that a deletion of their bucket aborts.
 const UPLOADS_ABORTED_MAX: usize = 1000;
-/// The longest document, bytes: rows stay under 32 KiB. The longest that S3
-/// allows are policies of 20 KiB.
-const DOCUMENT_BYTES_MAX: usize = 28 << 10;
+/// The longest document, bytes: a lifecycle of a thousand rules.
+const DOCUMENT_BYTES_MAX: usize = 240 << 10;
+/// What of a document is in one row, bytes: rows stay under 32 KiB.
+const DOCUMENT_PAGE_BYTES: usize = 24 << 10;
 
 pub(super) fn create(
     name: &str,
@@ -77,8 +82,9 @@ pub(super) fn delete(name: &str, id: BucketId, stamps: &mut Stamps, rows: &Overl
         rows.delete(keys::upload(id, &upload.key, upload.id));
         discard_upload(upload.id, stamps, rows);
     }
+    accept!(notification::set_rules(id, name, None, stamps, rows)?);
     for document in bucket.documents {
-        rows.delete(keys::bucket_document(id, document));
+        remove_document(id, document, rows)?;
     }
     rows.delete(keys::bucket(name));
     rows.delete(keys::bucket_id(id));
@@ -87,7 +93,12 @@ pub(super) fn delete(name: &str, id: BucketId, stamps: &mut Stamps, rows: &Overl
 }
 
 /// Changes a setting.
-pub(super) fn change(id: BucketId, change: &BucketChange, rows: &Overlay<'_>) -> Decided {
+pub(super) fn change(
+    id: BucketId,
+    change: &BucketChange,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     let Some(name) = query::bucket_name(rows, id)? else { return Ok(Err(Rejection::NoSuchBucket)) };
     let Some(mut bucket) = query::bucket(rows, &name)? else { return Ok(Err(Rejection::NoSuchBucket)) };
     match change {
@@ -112,12 +123,45 @@ pub(super) fn change(id: BucketId, change: &BucketChange, rows: &Overlay<'_>) ->
             bucket.ownership = *ownership;
         }
         BucketChange::PublicAccess(block) => bucket.public_access = *block,
+        BucketChange::Notification(new) => {
+            accept!(set_notification(&name, &mut bucket, new.as_ref(), stamps, rows)?);
+        }
         BucketChange::Document { document, text } => {
-            accept!(set_document(&mut bucket, *document, text.as_ref(), rows));
+            if *document == BucketDocument::Notification {
+                // A text alone has no rules.
+                accept!(text.as_ref().map_or(Ok(()), check_document));
+                accept!(notification::set_rules(id, &name, None, stamps, rows)?);
+            }
+            accept!(set_document(&mut bucket, *document, text.as_ref(), rows)?);
         }
     }
     rows.put(keys::bucket(&name), encode(&bucket));
     Ok(Ok(Reply::Done))
+}
+
+fn set_notification(
+    name: &str,
+    bucket: &mut BucketRecord,
+    new: Option<&Notification>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Result<Result<(), Rejection>, ExecuteError> {
+    if let Some(new) = new
+        && let Err(rejection) = check_document(&new.text).and(notification::check_request(&new.request))
+    {
+        return Ok(Err(rejection));
+    }
+    if let Err(rejection) = notification::set_rules(bucket.id, name, new, stamps, rows)? {
+        return Ok(Err(rejection));
+    }
+    set_document(bucket, BucketDocument::Notification, new.map(|new| &new.text), rows)
+}
+
+fn check_document(text: &Bytes) -> Result<(), Rejection> {
+    match text.len() <= DOCUMENT_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Rejection::Malformed(MalformedCommand::TextLength)),
+    }
 }
 
 fn check_acl(acl: Option<&Acl>, ownership: Option<Ownership>) -> Result<(), Rejection> {
@@ -138,19 +182,31 @@ fn set_document(
     document: BucketDocument,
     text: Option<&Bytes>,
     rows: &Overlay<'_>,
-) -> Result<(), Rejection> {
-    let row = keys::bucket_document(bucket.id, document);
-    bucket.documents.retain(|there| *there != document);
-    match text {
-        None => rows.delete(row),
-        Some(text) if text.len() > DOCUMENT_BYTES_MAX => {
-            return Err(Rejection::Malformed(MalformedCommand::TextLength));
-        }
-        Some(text) => {
-            rows.put(row, text.clone());
-            bucket.documents.push(document);
-            bucket.documents.sort_unstable();
-        }
+) -> Result<Result<(), Rejection>, ExecuteError> {
+    if let Some(Err(rejection)) = text.map(check_document) {
+        return Ok(Err(rejection));
     }
+    remove_document(bucket.id, document, rows)?;
+    bucket.documents.retain(|there| *there != document);
+    if let Some(text) = text {
+        // Also an empty one has a row.
+        let pages = text.chunks(DOCUMENT_PAGE_BYTES).chain(text.is_empty().then_some(&[][..]));
+        for (page, bytes) in (0u8..).zip(pages) {
+            rows.put(keys::bucket_document_page(bucket.id, document, page), text.slice_ref(bytes));
+        }
+        bucket.documents.push(document);
+        bucket.documents.sort_unstable();
+    }
+    Ok(Ok(()))
+}
+
+fn remove_document(id: BucketId, document: BucketDocument, rows: &Overlay<'_>) -> Result<(), ExecuteError> {
+    let (from, to) = keys::all(&keys::bucket_document(id, document));
+    let mut pages = Vec::new();
+    rows.scan(&from, &to, &mut |key, _| {
+        pages.push(key.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    pages.into_iter().for_each(|key| rows.delete(key));
     Ok(())
 }

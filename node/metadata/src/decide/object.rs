@@ -3,13 +3,16 @@ use mucura_types::{CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
 
 use crate::codec::encode;
 use crate::command::{ChangeVersion, DeleteObject, PutObject, VersionChange, Written};
+use crate::decide::notification::{Happened, tell};
 use crate::decide::version::{Slot, lock_of};
 use crate::decide::{Decided, accept};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
-use crate::record::{Attributes, Body, ETag, Seal, VersionId, VersionRecord, VersionSummary, Versioning};
+use crate::record::{
+    Attributes, Body, ETag, Origin, Seal, VersionId, VersionRecord, VersionSummary, Versioning,
+};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The longest key (S3, object keys), bytes.
@@ -20,6 +23,8 @@ const HEADER_BYTES_MAX: usize = 8 << 10;
 const TAG_BYTES_MAX: usize = 12 << 10;
 /// The most grants of an access control list (S3, access control list overview).
 pub(super) const GRANTS_MAX: usize = 100;
+/// The most bytes of the name of a storage class.
+const CLASS_BYTES_MAX: usize = 64;
 /// The most bytes of a wrapped key and of the name of another's key.
 const KEY_TEXT_MAX: usize = 2 << 10;
 /// What the lengths of a name and a value take in a row, at most, bytes: so
@@ -39,12 +44,18 @@ pub(super) fn check_said(key: &[u8], said: &Attributes) -> Result<(), Rejection>
         && key.len() <= KEY_BYTES_MAX
         && len(&said.headers) + len(&said.user) <= HEADER_BYTES_MAX
         && len(&said.tags) <= TAG_BYTES_MAX
+        && said.storage_class.as_ref().is_none_or(|class| class.len() <= CLASS_BYTES_MAX)
         && said.acl.as_ref().is_none_or(|acl| acl.grants.len() <= GRANTS_MAX)
         && said.encryption.as_ref().is_none_or(|encryption| encode(encryption).len() <= KEY_TEXT_MAX);
     if fits { Ok(()) } else { Err(Rejection::Malformed(MalformedCommand::TextLength)) }
 }
 
-pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn put(
+    put: &PutObject,
+    origin: Option<&Origin>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     accept!(check_said(&put.key, &put.attributes));
     let Some(bucket) = query::bucket_by_id(rows, put.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
@@ -64,24 +75,39 @@ pub(super) fn put(put: &PutObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> D
             modified: order.time.timestamp(),
             owner: put.owner,
             checksum: put.checksum.clone(),
+            storage_class: put.attributes.storage_class.clone(),
         },
         body,
         seal: put.seal,
-        attributes: Attributes { lock, ..put.attributes.clone() },
+        attributes: Attributes { lock, storage_class: None, ..put.attributes.clone() },
     };
     slot.put(order, &record, rows);
+    if let Some(origin) = origin {
+        tell(&bucket, &Happened::made(&put.key, order, &record, origin), origin, stamps, rows)?;
+    }
     Ok(Ok(Reply::Stored { order, null }))
 }
 
-pub(super) fn delete(delete: &DeleteObject, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn delete(
+    delete: &DeleteObject,
+    origin: Option<&Origin>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     let Some(bucket) = query::bucket_by_id(rows, delete.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
     };
     let slot = Slot::open(&bucket, &delete.key, rows)?;
-    match delete.version {
-        Some(id) => delete_version(&slot, id, delete, stamps, rows),
-        None => delete_current(&slot, delete, bucket.versioning == Versioning::Never, stamps, rows),
+    let deleted = match delete.version {
+        Some(id) => delete_version(&slot, id, delete, stamps, rows)?,
+        None => delete_current(&slot, delete, bucket.versioning == Versioning::Never, stamps, rows)?,
+    };
+    if let (Some(origin), Ok(reply)) = (origin, &deleted)
+        && let Some(happened) = Happened::deleted(delete, reply, origin)
+    {
+        tell(&bucket, &happened, origin, stamps, rows)?;
     }
+    Ok(deleted)
 }
 
 /// Deletes an object: for good, or by a delete marker.
@@ -93,7 +119,11 @@ fn delete_current(
     rows: &Overlay<'_>,
 ) -> Decided {
     accept!(check_key(&delete.key));
-    accept!(slot.check_delete(&delete.condition, slot.current(), rows)?);
+    accept!(slot.check_delete(
+        &delete.condition,
+        slot.newest().filter(|(_, v)| !v.summary.delete_marker),
+        rows
+    )?);
     let existed = slot.current().is_some();
     let null = slot.make_room(stamps, rows)?;
     if for_good {
@@ -109,6 +139,7 @@ fn delete_current(
             modified: order.time.timestamp(),
             owner: delete.by,
             checksum: None,
+            storage_class: None,
         },
         body: Body::Inline(Bytes::new()),
         seal: None,
@@ -128,7 +159,7 @@ fn delete_version(
     rows: &Overlay<'_>,
 ) -> Decided {
     let found = slot.find(id, rows)?;
-    accept!(slot.check_delete(&delete.condition, found.as_ref().map(|(_, version)| version), rows)?);
+    accept!(slot.check_delete(&delete.condition, found.as_ref(), rows)?);
     let Some((order, version)) = found else {
         return Ok(Ok(Reply::Deleted { existed: false, version: Some(id), marker: false }));
     };
@@ -141,7 +172,12 @@ fn delete_version(
 }
 
 /// Changes what is said of a version besides its bytes.
-pub(super) fn change(change: &ChangeVersion, stamps: &Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn change(
+    change: &ChangeVersion,
+    origin: Option<&Origin>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     let Some(bucket) = query::bucket_by_id(rows, change.bucket)? else {
         return Ok(Err(Rejection::NoSuchBucket));
     };
@@ -161,10 +197,26 @@ pub(super) fn change(change: &ChangeVersion, stamps: &Stamps, rows: &Overlay<'_>
             said.lock.retention = *retention;
         }
         VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
+        VersionChange::StorageClass { at, from, .. }
+            if order != *at || version.summary.storage_class != *from =>
+        {
+            return Ok(Err(Rejection::PreconditionFailed));
+        }
+        VersionChange::StorageClass { to, .. } => {
+            accept!(check_said(
+                &change.key,
+                &Attributes { storage_class: to.clone(), ..Attributes::default() }
+            ));
+            version.summary.storage_class.clone_from(to);
+        }
     }
     accept!(check_said(&change.key, &version.attributes));
     slot.put(order, &version, rows);
+    let etag = version.summary.etag;
     let version = if version.summary.null { VersionId::Null } else { VersionId::At(order) };
+    if let Some(origin) = origin {
+        tell(&bucket, &Happened::changed(&change.key, version, etag, origin), origin, stamps, rows)?;
+    }
     Ok(Ok(Reply::Changed { version }))
 }
 
@@ -196,12 +248,13 @@ pub(super) fn store_body(
         Some(_) => {}
     }
     let stored = seal.map_or(size, |seal| seal.stored);
-    // All chunks but the last are full, so that offsets follow from numbers.
-    let full = chunks.iter().rev().skip(1).all(|c| usize::try_from(c.len) == Ok(CHUNK_BYTES_MAX));
-    let last = chunks
-        .last()
-        .is_some_and(|c| c.len > 0 && usize::try_from(c.len).is_ok_and(|n| n <= CHUNK_BYTES_MAX));
-    if !full || !last || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != stored {
+    // All chunks but the last are as long as the first, so that offsets follow from numbers.
+    let sound = chunks.first().zip(chunks.last()).is_some_and(|(first, last)| {
+        usize::try_from(first.len).is_ok_and(|len| len <= CHUNK_BYTES_MAX)
+            && (1..=first.len).contains(&last.len)
+            && chunks.iter().rev().skip(1).all(|chunk| chunk.len == first.len)
+    });
+    if !sound || chunks.iter().map(|c| u64::from(c.len)).sum::<u64>() != stored {
         return Ok(Err(Rejection::Malformed(MalformedCommand::ChunkSizes)));
     }
     if chunks.iter().any(|c| c.exceptions.iter().any(|e| usize::from(e.position) >= c.profile.shards())) {

@@ -6,6 +6,7 @@ use mucura_types::{BucketId, Timestamp, WriteId};
 use crate::codec::encode;
 use crate::command::{CompleteUpload, CreateUpload, PutPart};
 use crate::decide::garbage::{discard, discard_body, discard_upload};
+use crate::decide::notification::{Happened, tell};
 use crate::decide::object::{check_said, store_body};
 use crate::decide::version::{Slot, lock_of};
 use crate::decide::{Decided, accept};
@@ -14,8 +15,8 @@ use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
 use crate::record::{
-    Attributes, Body, CompletedRecord, Garbage, GarbageClass, Lock, PartRecord, UploadRecord, VersionRecord,
-    VersionSummary,
+    Attributes, Body, CompletedRecord, Garbage, GarbageClass, Lock, Origin, PartRecord, UploadRecord,
+    VersionRecord, VersionSummary,
 };
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
@@ -66,7 +67,12 @@ pub(super) fn put_part(part: &PutPart, stamps: &mut Stamps, rows: &Overlay<'_>) 
     Ok(Ok(Reply::Done))
 }
 
-pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Overlay<'_>) -> Decided {
+pub(super) fn complete(
+    complete: &CompleteUpload,
+    origin: Option<&Origin>,
+    stamps: &mut Stamps,
+    rows: &Overlay<'_>,
+) -> Decided {
     let Some(upload) = query::upload(rows, complete.bucket, &complete.key, complete.upload)? else {
         return repeated(complete, rows);
     };
@@ -114,10 +120,11 @@ pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Ov
             modified: order.time.timestamp(),
             owner: upload.owner,
             checksum: complete.checksum.clone(),
+            storage_class: upload.attributes.storage_class.clone(),
         },
         body: Body::Parts(complete.upload),
         seal: None,
-        attributes: Attributes { lock, ..upload.attributes },
+        attributes: Attributes { lock, storage_class: None, ..upload.attributes },
     };
     slot.put(order, &version, rows);
     rows.delete(keys::upload(complete.bucket, &complete.key, complete.upload));
@@ -130,6 +137,9 @@ pub(super) fn complete(complete: &CompleteUpload, stamps: &mut Stamps, rows: &Ov
         checksum: complete.checksum.clone(),
     };
     rows.put(keys::completed(complete.upload), encode(&completed));
+    if let Some(origin) = origin {
+        tell(&bucket, &Happened::made(&complete.key, order, &version, origin), origin, stamps, rows)?;
+    }
     discard(GarbageClass::Tombstone, Garbage::Completed(complete.upload), stamps, rows);
     Ok(Ok(Reply::Completed { order, null, etag: complete.etag, checksum: complete.checksum.clone() }))
 }

@@ -35,7 +35,12 @@ impl<'a> Slot<'a> {
 
     /// The current version; none if the object is deleted.
     pub(super) fn current(&self) -> Option<&VersionRecord> {
-        self.newest.as_ref().map(|(_, version)| version).filter(|version| !version.summary.delete_marker)
+        self.newest().map(|(_, version)| version).filter(|version| !version.summary.delete_marker)
+    }
+
+    /// The newest version, which may be a delete marker.
+    pub(super) fn newest(&self) -> Option<&(Order, VersionRecord)> {
+        self.newest.as_ref()
     }
 
     pub(super) fn check_write(&self, condition: &WriteCondition) -> Result<(), Rejection> {
@@ -61,13 +66,15 @@ impl<'a> Slot<'a> {
     pub(super) fn check_delete(
         &self,
         condition: &DeleteCondition,
-        version: Option<&VersionRecord>,
+        found: Option<&(Order, VersionRecord)>,
         rows: &Overlay<'_>,
     ) -> Result<Result<(), Rejection>, ExecuteError> {
-        let newest = self.newest.as_ref().map(|(order, _)| *order);
-        let tag = version.filter(|v| !v.summary.delete_marker).map(|v| v.summary.etag);
+        let newest = self.newest().map(|(order, _)| *order);
+        let tag = found.filter(|(_, v)| !v.summary.delete_marker).map(|(_, v)| v.summary.etag);
+        let is_old = |order: Order| newest > Some(order) && found.is_some_and(|(at, _)| *at == order);
         let fails = matches!((&condition.if_match, tag), (Some(tags), Some(tag)) if !matches(tags, tag))
             || condition.current.is_some_and(|order| newest != Some(order))
+            || condition.noncurrent.is_some_and(|order| !is_old(order))
             || (condition.alone && query::has_versions(rows, self.bucket, self.key, 2)?);
         Ok(if fails { Err(Rejection::PreconditionFailed) } else { Ok(()) })
     }

@@ -152,7 +152,10 @@ pub fn list_uploads(view: &dyn View, bucket: BucketId, query: &UploadQuery) -> F
         return Ok(page);
     }
     let (first, end) = keys::all(&keys::uploads_prefix(bucket, &query.prefix));
-    let from = first.max(keys::uploads_prefix(bucket, &query.after));
+    let from = first.max(match query.after_id {
+        Some(id) if !query.after.is_empty() => keys::upload(bucket, &query.after, id),
+        _ => keys::uploads_prefix(bucket, &query.after),
+    });
     each(view, (from, end), |row, value| {
         let (key, id) = keys::parse_upload(row).ok_or(ExecuteError::Key { what: "upload" })?;
         let seen = match query.after_id {

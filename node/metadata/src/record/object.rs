@@ -50,6 +50,9 @@ pub struct Attributes {
     pub lock: Lock,
     /// How its bytes are sealed; none: they are not.
     pub encryption: Option<Encryption>,
+    /// The storage class that it asks for; none: the standard one. That of a
+    /// version, which changes with time, is in its summary and never here.
+    pub storage_class: Option<String>,
 }
 
 /// Where the bytes of a version or part are.
@@ -80,6 +83,8 @@ pub struct VersionSummary {
     pub owner: UserId,
     /// The client's checksum, if it gave one.
     pub checksum: Option<Checksum>,
+    /// Its storage class; none: the standard one.
+    pub storage_class: Option<String>,
 }
 
 /// One version of an object. Its order is in its row's key.

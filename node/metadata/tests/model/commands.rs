@@ -177,6 +177,7 @@ impl World {
             acl: acl(said.acl),
             lock: Lock { retention, legal_hold: said.hold },
             encryption,
+            storage_class: storage_class(said.tags),
         }
     }
 
@@ -255,7 +256,9 @@ impl World {
     }
 
     fn delete(&self, act: &Act) -> Command {
-        let Act::Delete { place, version, bypass, tag: choice, current, alone } = *act else { panic!() };
+        let Act::Delete { place, version, bypass, tag: choice, current, alone, noncurrent } = *act else {
+            panic!()
+        };
         let (bucket, key) = self.place(place);
         let version = version.map(|choice| self.version_id(bucket, &key, choice));
         let target = self.model.named(bucket, &key, version);
@@ -264,7 +267,9 @@ impl World {
         let newest = self.model.stack(bucket, &key).last().map(|kept| kept.order);
         let current =
             current.map(|is| newest.filter(|_| is).or(self.orders.first().copied()).unwrap_or_default());
-        let condition = DeleteCondition { if_match, current, alone };
+        let other = self.orders.first().copied().unwrap_or_default();
+        let noncurrent = noncurrent.map(|is| target.filter(|_| is).map_or(other, |kept| kept.order));
+        let condition = DeleteCondition { if_match, current, alone, noncurrent };
         let by = UserId(40 + u64::from(place.key));
         Command::DeleteObject(DeleteObject { bucket, key, version, by, bypass, condition })
     }
@@ -278,6 +283,15 @@ impl World {
             VersionAct::Tags(choice) => VersionChange::Tags(tags(choice)),
             VersionAct::Acl(choice) => VersionChange::Acl(acl(choice)),
             VersionAct::LegalHold(hold) => VersionChange::LegalHold(hold),
+            VersionAct::StorageClass { at, from, to } => {
+                let is = kept.map(|kept| (kept.order, kept.record.summary.storage_class.clone()));
+                let (order, class) = is.unwrap_or_default();
+                VersionChange::StorageClass {
+                    at: if at { order } else { self.orders.first().copied().unwrap_or_default() },
+                    from: if from { class } else { storage_class(1) },
+                    to: storage_class(to),
+                }
+            }
             VersionAct::Retention { keep, bypass } => {
                 let retention = keep.map(|keep| self.retention(keep, before));
                 VersionChange::Retention { retention, bypass }
@@ -313,8 +327,8 @@ impl World {
             BucketAct::Document { document, text } => BucketChange::Document {
                 document: DOCUMENTS[usize::from(document % 8)],
                 text: (text < 160).then(|| match text {
-                    0 => Bytes::from(vec![b'x'; (28 << 10) + 1]),
-                    1 => Bytes::from(vec![b'x'; 28 << 10]),
+                    0 => Bytes::from(vec![b'x'; (240 << 10) + 1]),
+                    1 => Bytes::from(vec![b'x'; 50 << 10]),
                     _ => Bytes::copy_from_slice(&[text]),
                 }),
             },
@@ -437,6 +451,14 @@ fn tags(choice: u8) -> Vec<(String, String)> {
         0..50 => vec![],
         250.. => vec![("k".into(), "v".repeat(13 << 10))],
         n => vec![("n".into(), n.to_string()), ("k".into(), String::new())],
+    }
+}
+
+fn storage_class(choice: u8) -> Option<String> {
+    match choice {
+        0 | 4..250 => None,
+        250.. => Some("C".repeat(64)),
+        n => Some(format!("CLASS{n}")),
     }
 }
 

@@ -36,6 +36,7 @@ fn most() -> Attributes {
         acl: acl(100),
         lock: Default::default(),
         encryption: encryption(1970),
+        storage_class: Some(text(64)),
     }
 }
 
@@ -103,11 +104,11 @@ fn the_longest_document_fits_a_row() {
         document: BucketDocument::Policy,
         text: Some(vec![b'{'; len].into()),
     };
-    rows.one(10, change_bucket(bucket, document(28 << 10))).unwrap();
+    rows.one(10, change_bucket(bucket, document(240 << 10))).unwrap();
     check_rows(&rows);
     let before = rows.0.clone();
     let refused = Err(Rejection::Malformed(MalformedCommand::TextLength));
-    assert_eq!(rows.one(11, change_bucket(bucket, document((28 << 10) + 1))), refused);
+    assert_eq!(rows.one(11, change_bucket(bucket, document((240 << 10) + 1))), refused);
     assert_eq!(rows.one(11, change_bucket(bucket, BucketChange::Acl(acl(101)))), refused);
     assert_eq!(rows.0, before);
 }

@@ -121,7 +121,10 @@ impl Model {
     pub fn rows_by_table(&self) -> BTreeMap<u8, usize> {
         let writes = self.garbage.iter().filter(|(_, kind, _)| *kind == 0).count();
         let at_risk = self.chunks.values().filter(|chunk| !chunk.exceptions.is_empty()).count();
-        let documents = self.buckets.values().map(|shelf| shelf.documents.len()).sum();
+        let pages = |shelf: &Shelf| {
+            shelf.documents.values().map(|text| text.len().div_ceil(24 << 10).max(1)).sum::<usize>()
+        };
+        let documents = self.buckets.values().map(pages).sum();
         let versions = || self.objects.values().flatten();
         let covered = versions().filter(|kept| kept.record.summary.null && kept.covered).count();
         let rows = [
@@ -346,7 +349,16 @@ impl Model {
         checksum: Option<mucura_metadata::Checksum>,
     ) -> VersionSummary {
         let modified = self.now();
-        VersionSummary { delete_marker: false, null: false, size, etag, modified, owner, checksum }
+        VersionSummary {
+            delete_marker: false,
+            null: false,
+            size,
+            etag,
+            modified,
+            owner,
+            checksum,
+            storage_class: None,
+        }
     }
 
     pub fn store(&mut self, body: &Written) -> Body {

@@ -7,7 +7,7 @@ use mucura_metadata::{
     Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention, RetentionMode, Seal,
     VersionChange, Versioning, WriteCondition, Written,
 };
-use mucura_types::{BucketId, CHUNK_BYTES_MAX, UserId, WriteId};
+use mucura_types::{BucketId, CHUNK_BYTES_MAX, Order, UserId, WriteId};
 
 use crate::reference::Model;
 use crate::shelf::{Kept, Shelf};
@@ -130,6 +130,7 @@ impl Model {
         if other.is_some_and(|(kept, tags)| fails(tags, kept.record.summary.etag))
             || (condition.current.is_some() && condition.current != newest)
             || (condition.alone && stack.len() > 1)
+            || condition.noncurrent.is_some_and(|order| !self.is_old(delete, order))
         {
             reasons.push(Rejection::PreconditionFailed);
         }
@@ -137,6 +138,16 @@ impl Model {
             reasons.push(Rejection::Locked);
         }
         reasons
+    }
+
+    /// Whether a deletion is of the version at this place, and there is a newer one.
+    fn is_old(&self, delete: &DeleteObject, order: Order) -> bool {
+        let stack = self.stack(delete.bucket, &delete.key);
+        let kept = match delete.version {
+            Some(_) => self.named(delete.bucket, &delete.key, delete.version),
+            None => self.current(delete.bucket, &delete.key),
+        };
+        kept.is_some_and(|kept| kept.order == order) && stack.last().is_some_and(|last| last.order != order)
     }
 
     /// The retention of a version that binds one who does or does not bypass
@@ -166,6 +177,10 @@ impl Model {
             }
             VersionChange::Acl(acl) => {
                 against_lengths(&Attributes { acl: acl.clone(), ..Default::default() })
+            }
+            VersionChange::StorageClass { at, from, .. } => {
+                let is = kept.order == *at && kept.record.summary.storage_class == *from;
+                if_so(Rejection::PreconditionFailed, !is).into_iter().collect()
             }
             VersionChange::LegalHold(_) => {
                 if_so(Rejection::NoObjectLock, shelf.locks.is_none()).into_iter().collect()
@@ -226,10 +241,11 @@ impl Model {
                 if *epoch != self.epoch {
                     reasons.push(Rejection::StaleEpoch { current: self.epoch });
                 }
-                let full = CHUNK_BYTES_MAX as u64;
-                let whole = chunks.len() as u64 == size.div_ceil(full)
+                let full = chunks.first().map_or(0, |chunk| u64::from(chunk.len));
+                let whole = (1..=CHUNK_BYTES_MAX as u64).contains(&full)
+                    && chunks.len() as u64 == size.div_ceil(full)
                     && (0..).zip(chunks).all(|(n, chunk)| u64::from(chunk.len) == full.min(size - n * full));
-                if !whole || size == 0 {
+                if !whole {
                     reasons.push(Rejection::Malformed(MalformedCommand::ChunkSizes));
                 }
                 let beyond = |chunk: &ChunkRecord| chunk.exceptions.iter().any(|e| e.position > 2);
@@ -304,8 +320,10 @@ fn against_change(shelf: &Shelf, change: &BucketChange) -> Vec<Rejection> {
             let mut grants = shelf.acl.iter().flat_map(|acl| &acl.grants);
             if_so(Rejection::AclNotPrivate, *next == enforced && grants.any(|grant| grant.grantee != owner))
         }
-        BucketChange::Document { text: Some(text), .. } => if_so(TOO_LONG, text.len() > 28 << 10),
+        BucketChange::Document { text: Some(text), .. } => if_so(TOO_LONG, text.len() > 240 << 10),
         BucketChange::PublicAccess(_) | BucketChange::Document { text: None, .. } => None,
+        // Told apart, in `notifications.rs`.
+        BucketChange::Notification(_) => None,
     };
     reason.into_iter().collect()
 }

@@ -144,6 +144,7 @@ impl Model {
             BucketChange::Document { document, text: None } => {
                 shelf.documents.remove(document);
             }
+            BucketChange::Notification(_) => panic!("no history has rules"),
         }
         true
     }
@@ -176,10 +177,10 @@ impl Model {
         }
         let order = self.next_place();
         let record = VersionRecord {
-            summary: VersionSummary { null, ..summary },
+            summary: VersionSummary { null, storage_class: said.storage_class.clone(), ..summary },
             body,
             seal,
-            attributes: Attributes { lock, ..said },
+            attributes: Attributes { lock, storage_class: None, ..said },
         };
         let stack = self.objects.entry((bucket, key.clone())).or_default();
         stack.iter_mut().for_each(|below| below.covered = true);
@@ -233,6 +234,7 @@ impl Model {
             VersionChange::Acl(acl) => said.acl = acl.clone(),
             VersionChange::Retention { retention, .. } => said.lock.retention = *retention,
             VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
+            VersionChange::StorageClass { to, .. } => kept.record.summary.storage_class = to.clone(),
         }
         true
     }

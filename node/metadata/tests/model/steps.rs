@@ -32,6 +32,9 @@ pub enum Act {
         /// Whether the newest version must be the one that it is, or another.
         current: Option<bool>,
         alone: bool,
+        /// Whether the version must be the one that it is, or another, and not
+        /// the newest.
+        noncurrent: Option<bool>,
     },
     ChangeVersion {
         place: Place,
@@ -166,8 +169,18 @@ pub enum Until {
 pub enum VersionAct {
     Tags(u8),
     Acl(u8),
-    Retention { keep: Option<Keep>, bypass: bool },
+    Retention {
+        keep: Option<Keep>,
+        bypass: bool,
+    },
     LegalHold(bool),
+    /// Whether it is told to be where it is, and of the class that it is; and
+    /// the new class.
+    StorageClass {
+        at: bool,
+        from: bool,
+        to: u8,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -234,6 +247,8 @@ fn version_act() -> impl Strategy<Value = VersionAct> {
         6 => (proptest::option::weighted(0.9, keep()), any::<bool>())
             .prop_map(|(keep, bypass)| VersionAct::Retention { keep, bypass }),
         2 => proptest::bool::weighted(0.4).prop_map(VersionAct::LegalHold),
+        3 => (proptest::bool::weighted(0.9), proptest::bool::weighted(0.8), 0u8..4)
+            .prop_map(|(at, from, to)| VersionAct::StorageClass { at, from, to }),
     ]
 }
 
@@ -273,10 +288,11 @@ fn object_act(place: &BoxedStrategy<Place>) -> impl Strategy<Value = Act> + use<
             yes(0.3),
             maybe(0.3, tag().boxed()),
             maybe(0.15, yes(0.8).boxed()),
-            yes(0.1)
+            yes(0.1),
+            maybe(0.2, yes(0.8).boxed())
         )
-            .prop_map(|(place, version, bypass, tag, current, alone)| {
-                Act::Delete { place, version, bypass, tag, current, alone }
+            .prop_map(|(place, version, bypass, tag, current, alone, noncurrent)| {
+                Act::Delete { place, version, bypass, tag, current, alone, noncurrent }
             }),
         3 => (place.clone(), maybe(0.7, n().boxed()), version_act())
             .prop_map(|(place, version, change)| Act::ChangeVersion { place, version, change }),

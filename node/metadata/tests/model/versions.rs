@@ -105,7 +105,7 @@ fn a_deletion_may_ask_for_the_current_version_and_for_it_to_be_alone() {
     rows.one(11, delete(bucket, b"k", DeleteCondition::default())).unwrap();
     let (marker, _) = newest_version(&rows, bucket, b"k").unwrap().unwrap();
     let expire = |rows: &mut Rows, version, current: Order| {
-        let condition = DeleteCondition { if_match: None, current: Some(current), alone: true };
+        let condition = DeleteCondition { current: Some(current), alone: true, ..DeleteCondition::default() };
         let (key, by) = (Bytes::from_static(b"k"), UserId(0));
         let delete = DeleteObject { bucket, key, version, by, bypass: false, condition };
         rows.one(12, Command::DeleteObject(delete))

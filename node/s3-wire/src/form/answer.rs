@@ -52,6 +52,12 @@ fn is_web_url(text: &str) -> bool {
         && HeaderValue::from_str(text).is_ok()
 }
 
+/// The URL of an object in the bucket at `bucket_url`, as the answer gives it: also slashes of the
+/// key are escaped, as S3 does it.
+pub fn object_url(bucket_url: &str, key: &str) -> String {
+    format!("{}/{}", bucket_url.trim_end_matches('/'), encode(key.as_bytes(), false))
+}
+
 /// The `Location` of a redirect: its URL with bucket, key and entity tag (without quotes) added to
 /// the query.
 pub fn redirect_location(url: &str, bucket: &str, key: &str, etag: &str) -> String {
@@ -112,6 +118,15 @@ mod tests {
             (&[("redirect", "ftp://h/")], Success::NoContent),
         ] {
             assert_eq!(success(fields), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn the_url_of_an_object_is_below_that_of_its_bucket() {
+        for (bucket_url, url) in
+            [("http://h:1/b", "http://h:1/b/a%2Fk%20%26"), ("https://b.h/", "https://b.h/a%2Fk%20%26")]
+        {
+            assert_eq!(object_url(bucket_url, "a/k &"), url);
         }
     }
 

@@ -3,9 +3,14 @@
 use crate::error::{ErrorCode, S3Error};
 use crate::form::policy::Policy;
 use crate::form::{Form, missing};
-use crate::sigv2::is_signature_of;
-use crate::sigv4::{ALGORITHM, Expected, Place, Scope, SigningKey, parse_credential, parse_digest};
+use crate::head::RequestHead;
+use crate::sigv2::{self, is_signature_of};
+use crate::sigv4::{
+    ALGORITHM, Expected, Place, Scope, SigningKey, is_presigned, parse_credential, parse_digest,
+    several_mechanisms,
+};
 use crate::time::parse_amz_date;
+use crate::uri::Query;
 
 /// What a form claims. Not yet verified: it proves nothing.
 #[derive(Clone, Debug)]
@@ -32,6 +37,16 @@ pub struct Verified {
     pub session_token: Option<String>,
     /// What was signed, as it stood in the form.
     pub(super) policy: String,
+}
+
+/// Refuses a signature in the head of a form, which is signed by its fields: `InvalidArgument`.
+pub fn refuse_signed_head(head: &RequestHead<'_>) -> Result<(), S3Error> {
+    let query = Query::parse(head.query())?;
+    let in_header = head.headers.contains_key(http::header::AUTHORIZATION);
+    if in_header || is_presigned(&query) || sigv2::Claim::is_in(&query) {
+        return Err(several_mechanisms());
+    }
+    Ok(())
 }
 
 impl Form {
@@ -106,6 +121,15 @@ impl Claim {
     /// The access key to look the secret up by.
     pub fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    /// How it is signed, as conditions know it: `s3:signatureversion` and `s3:authType`.
+    pub fn form(&self) -> (&'static str, &'static str) {
+        let version = match self.signature {
+            Signature::V2(_) => "AWS",
+            Signature::V4 { .. } => "AWS4-HMAC-SHA256",
+        };
+        (version, "POST")
     }
 
     /// The session token of temporary credentials.

@@ -26,9 +26,9 @@ mod policy;
 mod post;
 mod search;
 
-pub use answer::{Success, post_response, redirect_location};
+pub use answer::{Success, object_url, post_response, redirect_location};
 pub use boundary::Boundary;
-pub use claim::{Claim, Verified};
+pub use claim::{Claim, Verified, refuse_signed_head};
 pub use decoder::{Decoder, Event};
 pub use fields::Form;
 pub use policy::{LengthRange, Policy};

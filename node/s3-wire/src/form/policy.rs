@@ -155,6 +155,11 @@ impl LengthRange {
     /// All that one upload may have.
     pub(super) const UP_TO_LARGEST: Self = Self { min: 0, max: MAX_OBJECT_PART_LEN };
 
+    /// The most bytes, never more than one upload may have.
+    pub fn most(&self) -> u64 {
+        self.max.min(MAX_OBJECT_PART_LEN)
+    }
+
     /// Checks how much of a file has come so far: `EntityTooLarge` if that is too much already.
     pub fn check_so_far(&self, len: u64) -> Result<(), S3Error> {
         if len <= self.max {

@@ -3,10 +3,11 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::checksum::{BodyChecksum, ContentMd5};
+use crate::config::tagging::{TagSet, Tagged};
 use crate::error::{ErrorCode, S3Error};
 use crate::form::{Form, LengthRange, Success, Verified, missing};
 use crate::head::RequestHead;
-use crate::request::{ObjectAttributes, check_key};
+use crate::request::{ObjectAttributes, UploadSettings, check_key, refuse_what_we_would_ignore};
 
 /// Fields that mean what the header of that name means to `PutObject`.
 const HEADERS: &[&str] = &[
@@ -42,11 +43,10 @@ pub struct PostObject {
     pub md5: Option<ContentMd5>,
     /// The checksum the file must have, never one of a trailer.
     pub checksum: Option<BodyChecksum>,
-    /// The field `tagging`: an XML document, not yet read.
-    pub tagging: Option<String>,
-    /// The fields that a `PutObject` would have as headers, by the names of these: `x-amz-acl` and
-    /// `x-amz-grant-*`, storage class, server side encryption, object lock, website redirect, beside
-    /// those already read. What reads or refuses them for a `PutObject` must do so here.
+    /// What else is said of the object.
+    pub settings: UploadSettings,
+    /// The fields that a `PutObject` would have as headers, by the names of these, the tags among
+    /// them: what conditions of a bucket's policy are about.
     pub headers: HeaderMap,
     /// How long the file may be.
     pub length: LengthRange,
@@ -60,7 +60,7 @@ impl PostObject {
     ///
     /// Fails with the errors of [`Policy::parse`](crate::form::Policy::parse) and
     /// [`Policy::check`](crate::form::Policy::check), and with those of the headers of a
-    /// `PutObject`; `InvalidArgument` without a key.
+    /// `PutObject` and the document of a `PutObjectTagging`; `InvalidArgument` without a key.
     pub fn accept(
         form: &Form,
         bucket: &str,
@@ -81,15 +81,21 @@ impl PostObject {
             Some(signer) => signer.policy()?.check(form, bucket, now_ms)?,
             None => LengthRange::UP_TO_LARGEST,
         };
-        let headers = headers_of(form)?;
+        let mut headers = headers_of(form)?;
+        if let Some(document) = form.filled("tagging") {
+            let tags = TagSet::parse(document.as_bytes(), Tagged::Object)?.to_header();
+            let value = HeaderValue::from_str(&tags).map_err(|_| ErrorCode::InternalError)?;
+            headers.insert("x-amz-tagging", value);
+        }
         let head = RequestHead { method: &Method::PUT, uri: &Uri::default(), headers: &headers };
+        refuse_what_we_would_ignore(&head)?;
         Ok(Self {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             attributes: ObjectAttributes::from_head(&head)?,
             md5: ContentMd5::from_head(&head)?,
             checksum: BodyChecksum::from_head(&head)?,
-            tagging: form.filled("tagging").map(str::to_owned),
+            settings: UploadSettings::from_head(&head, now_ms)?,
             length,
             success: Success::of(form),
             headers,

@@ -1,7 +1,9 @@
 //! Forms as clients send them: taken apart, verified, and understood.
 
 use super::*;
+use crate::acl::{AclRequest, CannedAcl};
 use crate::checksum::{ChecksumAlgorithm, ExpectedChecksum};
+use crate::head::RequestHead;
 use crate::sigv4::Expected;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -346,6 +348,7 @@ fn fields_mean_what_the_headers_of_a_put_mean() {
             ("x-amz-checksum-sha256", sha256),
             ("x-amz-meta-Name", "é"),
             ("x-amz-object-lock-mode", "GOVERNANCE"),
+            ("x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z"),
             ("x-amz-storage-class", "STANDARD"),
             ("x-amz-website-redirect-location", "/elsewhere"),
             ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
@@ -355,7 +358,9 @@ fn fields_mean_what_the_headers_of_a_put_mean() {
     .unwrap();
     assert_eq!(post.attributes.cache_control.as_deref(), Some("no-cache"));
     assert_eq!(post.attributes.metadata, [("name".to_owned(), "é".to_owned())]);
-    assert_eq!(post.tagging.as_deref(), Some(tagging));
+    assert_eq!(post.settings.tags.as_ref().and_then(|tags| tags.get("0")), Some("0"));
+    assert_eq!(post.settings.acl, AclRequest::Canned(CannedAcl::PublicRead));
+    assert_eq!(post.settings.website_redirect.as_deref(), Some("/elsewhere"));
     assert!(post.md5.is_some());
     let checksum = post.checksum.unwrap();
     assert_eq!(checksum.algorithm, ChecksumAlgorithm::Sha256);
@@ -484,5 +489,27 @@ proptest! {
         ] {
             accept(&form, "photos").ok();
         }
+    }
+}
+
+#[test]
+fn a_form_is_not_signed_in_its_head() {
+    let refusal = |uri: &str, authorization: Option<&str>| {
+        let mut request = http::Request::builder().method("POST").uri(uri);
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
+        }
+        let request = request.body(()).unwrap();
+        refuse_signed_head(&RequestHead::from(&request)).err().map(|error| error.code)
+    };
+    assert_eq!(refusal("/photos", None), None);
+    assert_eq!(refusal("/photos?x-id=PostObject", None), None);
+    for (uri, authorization) in [
+        ("/photos", Some("AWS AK:signature")),
+        ("/photos", Some("AWS4-HMAC-SHA256 junk")),
+        ("/photos?X-Amz-Signature=a", None),
+        ("/photos?AWSAccessKeyId=a&Signature=b&Expires=1", None),
+    ] {
+        assert_eq!(refusal(uri, authorization), Some(ErrorCode::InvalidArgument), "{uri}");
     }
 }

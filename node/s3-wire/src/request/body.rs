@@ -9,11 +9,29 @@ use crate::sigv4::PayloadMode;
 /// The most bytes one PUT of an object or a part may have: 5 GiB.
 pub const MAX_OBJECT_PART_LEN: u64 = 5 << 30;
 
+/// How many bytes of payload must come, framing not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLen {
+    /// So many.
+    Exactly(u64),
+    /// So many at most: the client said only that it ends (`Transfer-Encoding: chunked`).
+    UpTo(u64),
+}
+
+impl BodyLen {
+    /// The most bytes that may come.
+    pub fn most(self) -> u64 {
+        match self {
+            Self::Exactly(len) | Self::UpTo(len) => len,
+        }
+    }
+}
+
 /// The body of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestBody {
-    /// How many bytes of payload must come, framing not counted.
-    pub len: u64,
+    /// How long it is.
+    pub len: BodyLen,
     /// Framing and signature, as `x-amz-content-sha256` says; equal to that of a verified claim.
     pub payload: PayloadMode,
     /// The MD5 it must have.
@@ -23,14 +41,17 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
-    /// The body of an upload, whose length must be known: `MissingContentLength`, `EntityTooLarge`.
+    /// The body of an upload: `EntityTooLarge`, and `MissingContentLength` for one of which nothing
+    /// says where it ends.
     pub(super) fn of_upload(target: &Target<'_>) -> Result<Self, S3Error> {
         let body = Self::read(target, BodyChecksum::from_head(target.head)?)?;
-        let len = body.len.ok_or(ErrorCode::MissingContentLength)?;
-        if len > MAX_OBJECT_PART_LEN {
-            return Err(S3Error::new(ErrorCode::EntityTooLarge)
-                .field("ProposedSize", len.to_string())
-                .field("MaxSizeAllowed", MAX_OBJECT_PART_LEN.to_string()));
+        let len = match body.len {
+            Some(len) => BodyLen::Exactly(len),
+            None if is_framed(target.head) => BodyLen::UpTo(MAX_OBJECT_PART_LEN),
+            None => return Err(ErrorCode::MissingContentLength.into()),
+        };
+        if len.most() > MAX_OBJECT_PART_LEN {
+            return Err(too_large(len.most()));
         }
         Ok(body.with_len(len))
     }
@@ -44,16 +65,14 @@ impl RequestBody {
         let body = Self::read(target, checksum)?;
         let len = match body.len {
             Some(len) => len,
-            None if target.head.headers.contains_key(http::header::TRANSFER_ENCODING) => {
-                return Err(ErrorCode::MissingContentLength.into());
-            }
+            None if is_framed(target.head) => return Err(ErrorCode::MissingContentLength.into()),
             None => 0,
         };
         if usize::try_from(len).map_or(true, |len| len > max_len) {
             return Err(S3Error::new(ErrorCode::MaxMessageLengthExceeded)
                 .field("MaxMessageLengthBytes", max_len.to_string()));
         }
-        Ok(body.with_len(len))
+        Ok(body.with_len(BodyLen::Exactly(len)))
     }
 
     fn read(target: &Target<'_>, checksum: Option<BodyChecksum>) -> Result<Unmeasured, S3Error> {
@@ -89,9 +108,21 @@ struct Unmeasured {
 }
 
 impl Unmeasured {
-    fn with_len(self, len: u64) -> RequestBody {
+    fn with_len(self, len: BodyLen) -> RequestBody {
         RequestBody { len, payload: self.payload, md5: self.md5, checksum: self.checksum }
     }
+}
+
+/// Whether HTTP itself says where the body ends, and only there.
+fn is_framed(head: &RequestHead<'_>) -> bool {
+    head.headers.contains_key(http::header::TRANSFER_ENCODING)
+}
+
+/// The error for an upload of so many bytes.
+fn too_large(len: u64) -> S3Error {
+    S3Error::new(ErrorCode::EntityTooLarge)
+        .field("ProposedSize", len.to_string())
+        .field("MaxSizeAllowed", MAX_OBJECT_PART_LEN.to_string())
 }
 
 fn length(head: &RequestHead<'_>, name: &'static str) -> Result<Option<u64>, S3Error> {

@@ -113,6 +113,7 @@ impl CopyObject {
         let changes = attributes.is_some()
             || settings.tags.is_some()
             || settings.website_redirect.is_some()
+            || settings.storage_class.is_some()
             || source.version.is_some()
             || head.headers.keys().any(|name| name.as_str().starts_with("x-amz-server-side-encryption"));
         if !changes && source.bucket == target.bucket && source.key == target.key {

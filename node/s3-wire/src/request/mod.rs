@@ -17,11 +17,12 @@ mod refused;
 mod route;
 mod settings;
 mod upload;
+mod website;
 
 pub(crate) use address::bucket_of_host;
 pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
-pub use body::{MAX_OBJECT_PART_LEN, RequestBody};
+pub use body::{BodyLen, MAX_OBJECT_PART_LEN, RequestBody};
 pub use copy::{CopyObject, CopySource, UploadPartCopy};
 pub(crate) use hoisted::with_hoisted;
 pub use list::{
@@ -30,12 +31,14 @@ pub use list::{
 pub use multipart::{AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, UploadPart};
 pub use name::OperationName;
 pub use object::{CreateBucket, DeleteObject, DeleteObjects, GetObject, GetObjectAttributes, PutObject};
+pub(crate) use refused::refuse_what_we_would_ignore;
 pub use route::{Route, route};
 pub use settings::{
     Access, BucketSetting, BucketSettingRequest, ObjectSetting, ObjectSettingRequest, PutBucketSetting,
     PutObjectSetting,
 };
 pub use upload::UploadSettings;
+pub use website::WebsiteHost;
 
 use crate::error::{ErrorCode, S3Error};
 use crate::head::RequestHead;
@@ -88,7 +91,9 @@ pub enum Operation {
     AbortMultipartUpload(AbortMultipartUpload),
     ListParts(ListParts),
     ListMultipartUploads(ListMultipartUploads),
-    /// An operation that S3 has and we do not serve: answer `NotImplemented`.
+    /// An operation that S3 has and we do not serve: answer `NotImplemented`. Also `PostObject` and
+    /// `CorsPreflight`, of which the address is all that the head says: see [`crate::form`] and
+    /// [`crate::config::cors`].
     Unsupported,
 }
 

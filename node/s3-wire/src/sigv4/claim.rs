@@ -257,17 +257,23 @@ pub(crate) fn authorization<'a>(
     let first = values.next();
     let in_query = is_presigned(query) || (query.has("Signature") && query.has("AWSAccessKeyId"));
     if first.is_some() && (in_query || values.next().is_some()) {
-        return Err(S3Error::with_message(
-            ErrorCode::InvalidArgument,
-            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
-             Signature query string parameter or the Authorization header should be specified",
-        )
-        .field("ArgumentName", "Authorization"));
+        return Err(several_mechanisms());
     }
     Ok(first)
 }
 
-fn is_presigned(query: &Query) -> bool {
+/// The error for a request that is signed in more places than one, or where it must not be.
+pub(crate) fn several_mechanisms() -> S3Error {
+    S3Error::with_message(
+        ErrorCode::InvalidArgument,
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, \
+         Signature query string parameter or the Authorization header should be specified",
+    )
+    .field("ArgumentName", "Authorization")
+}
+
+/// Whether a query carries a claim of this version.
+pub(crate) fn is_presigned(query: &Query) -> bool {
     ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"].iter().any(|name| query.has(name))
 }
 

@@ -13,7 +13,7 @@ mod payload;
 mod sign;
 
 pub use claim::{Claim, Verified};
-pub(crate) use claim::{authorization, check_skew, header_date};
+pub(crate) use claim::{authorization, check_skew, header_date, is_presigned, several_mechanisms};
 pub(crate) use credential::{Place, parse_credential};
 pub(crate) use key::parse_digest;
 pub use key::{ChunkSigner, Scope, SigningKey};

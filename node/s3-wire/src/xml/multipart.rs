@@ -1,5 +1,7 @@
 //! Answers about copies and multipart uploads.
 
+use std::borrow::Cow;
+
 use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType, ObjectChecksum};
 use crate::request::{ListMultipartUploads, ListParts};
 use crate::xml::escape::XmlWriter;
@@ -88,11 +90,12 @@ pub struct ListedPart {
 }
 
 /// The answer to `ListParts`. `next` is the number of the last part shown, if there are more;
-/// `checksum` that of the upload.
+/// storage class and `checksum` are those of the upload.
 pub fn list_parts(
     request: &ListParts,
     initiator: &Owner,
     owner: &Owner,
+    storage_class: &str,
     checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
     parts: &[ListedPart],
     next: Option<u16>,
@@ -104,7 +107,7 @@ pub fn list_parts(
     xml.text("UploadId", &request.upload_id);
     xml.owner("Initiator", initiator);
     xml.owner("Owner", owner);
-    xml.text("StorageClass", "STANDARD");
+    xml.text("StorageClass", storage_class);
     xml.number("PartNumberMarker", request.part_number_marker);
     let last = parts.last().map_or(0, |part| part.part_number);
     xml.number("NextPartNumberMarker", next.unwrap_or(last));
@@ -142,6 +145,8 @@ pub struct ListedUpload {
     pub initiator: Owner,
     /// Whose the object will be.
     pub owner: Owner,
+    /// The storage class that the object will have.
+    pub storage_class: Cow<'static, str>,
     /// The checksum it was begun with.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
 }
@@ -184,7 +189,7 @@ pub fn list_multipart_uploads(request: &ListMultipartUploads, page: &UploadPage)
         xml.text("UploadId", &upload.upload_id);
         xml.owner("Initiator", &upload.initiator);
         xml.owner("Owner", &upload.owner);
-        xml.text("StorageClass", "STANDARD");
+        xml.text("StorageClass", &upload.storage_class);
         xml.time("Initiated", upload.initiated_ms);
         checksum_kind(&mut xml, upload.checksum);
         xml.close("Upload");

@@ -262,7 +262,7 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
     let kind = "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType>";
     let owners = format!("<Initiator><ID>u1</ID><DisplayName>ann</DisplayName></Initiator>{OWNER}");
     assert_eq!(
-        inner(&list_parts(&request, &owner(), &owner(), checksum, &parts, Some(4))),
+        inner(&list_parts(&request, &owner(), &owner(), "STANDARD", checksum, &parts, Some(4))),
         format!(
             "<ListPartsResult><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId>{owners}\
              <StorageClass>STANDARD</StorageClass><PartNumberMarker>3</PartNumberMarker>\
@@ -278,6 +278,7 @@ fn answers_about_copies_and_uploads_have_the_shape_of_aws() {
             initiated_ms: MS,
             initiator: owner(),
             owner: owner(),
+            storage_class: "STANDARD".into(),
             checksum,
         }],
         common_prefixes: vec!["p/".into()],

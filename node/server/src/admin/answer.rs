@@ -98,8 +98,10 @@ impl From<Rejection> for AdminError {
             Rejection::NoSuchNode
             | Rejection::NoSuchDrive
             | Rejection::NoSuchUser
+            | Rejection::NoSuchWebhook
             | Rejection::NoSuchAccessKey => Self::NotFound(message),
             Rejection::UserExists => Self::Conflict { code: "UserExists", message },
+            Rejection::WebhookExists => Self::Conflict { code: "WebhookExists", message },
             Rejection::UserOwnsBuckets => Self::Conflict { code: "UserOwnsBuckets", message },
             Rejection::Malformed(_) => Self::Malformed(message),
             _ => Self::Conflict { code: "Conflict", message },

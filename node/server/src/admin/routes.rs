@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::admin::answer::{AdminError, json_answer};
 use crate::admin::authority::authorise;
-use crate::admin::{drives, people, site_status};
+use crate::admin::{drives, events, people, policy, site_status};
 use crate::join;
 use crate::serve::{Node, Shown};
 
@@ -64,6 +64,16 @@ async fn route(node: &Node, method: &Method, path: &[&str], body: &[u8], deadlin
         (&Method::GET, ["drives"]) => drives::list(node).await,
         (&Method::POST, ["drives"]) => drives::add(node, parse(body)?).await,
         (&Method::PUT, ["drives", drive]) => drives::replace(node, drive, parse(body)?).await,
+        (&Method::POST, ["policy", "explain"]) => policy::explain(node, parse(body)?, deadline).await,
+        (&Method::GET, ["events"]) => events::queues(node, deadline).await,
+        (&Method::GET, ["events", queue]) => events::read(node, queue, "0", deadline).await,
+        (&Method::GET, ["events", queue, after]) => events::read(node, queue, after, deadline).await,
+        (&Method::DELETE, ["events", queue, through]) => {
+            events::drop_events(node, queue, through, deadline).await
+        }
+        (&Method::GET, ["webhooks"]) => events::webhooks(node, deadline).await,
+        (&Method::POST, ["webhooks"]) => events::add_webhook(node, parse(body)?, deadline).await,
+        (&Method::DELETE, ["webhooks", name]) => events::remove_webhook(node, name, deadline).await,
         (&Method::POST, ["join-tokens"]) => join_token(node, &parse(body)?).await,
         (&Method::POST, ["leader"]) => transfer_leader(node, &parse(body)?).await,
         (&Method::POST, ["scrub"]) => {

@@ -2,8 +2,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header;
 use mucura_consensus::Role;
-use mucura_store::DriveServiceState;
-use mucura_telemetry::{DriveSample, Metrics, NodeSample, RaftSample};
+use mucura_store::{DriveServiceState, LifecycleStatus};
+use mucura_telemetry::{DriveSample, LifecycleSample, Metrics, NodeSample, RaftSample};
 
 use crate::admin::answer::AdminError;
 use crate::admin::health::obstacles;
@@ -53,6 +53,18 @@ async fn sample(node: &Node) -> NodeSample {
         buffers_bytes: bytes(all),
         peers_known: bytes(peers.len()),
         peers_connected: bytes(peers.iter().filter(|peer| peer.connected).count()),
-        stripes_at_risk: node.stripes_at_risk(),
+        site: node.counted(),
+        lifecycle: lifecycle(&node.store.lifecycle()),
+    }
+}
+
+fn lifecycle(did: &LifecycleStatus) -> LifecycleSample {
+    LifecycleSample {
+        objects_expired: did.objects_expired,
+        versions_expired: did.versions_expired,
+        markers_removed: did.markers_removed,
+        uploads_aborted: did.uploads_aborted,
+        transitions: did.transitions,
+        pass_age_s: did.pass_age.map(|age| age.as_secs()),
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn site_status(status: &SiteStatus) -> Value {
             "groups": status.placement_groups,
             "drives": status.placed_drives,
         },
+        "events": { "waiting": status.events_waiting, "lost": status.events_lost },
         "nodes": status.nodes.iter().map(node).collect::<Vec<_>>(),
         "drives": status.drives.iter().map(drive).collect::<Vec<_>>(),
     })

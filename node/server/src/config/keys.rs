@@ -23,7 +23,7 @@ const fn key(section: &'static str, name: &'static str, default: &'static str, a
 }
 
 /// Every key there is, in the order of the example.
-pub const KEYS: [Key; 22] = [
+pub const KEYS: [Key; 28] = [
     key(
         "node",
         "dir",
@@ -73,6 +73,21 @@ pub const KEYS: [Key; 22] = [
         "[]",
         "Domains under which BUCKET.DOMAIN is a bucket (virtual-hosted style). Path style works always.",
     ),
+    key(
+        "s3",
+        "storage_classes",
+        "[]",
+        "Storage classes that there are besides STANDARD; the same on all nodes of a site. For now a class is a \
+         label: it is kept and shown with a version, set by uploads and changed by lifecycle rules, and all of them \
+         are stored alike.",
+    ),
+    key(
+        "s3",
+        "website_domains",
+        "[]",
+        "Domains under which BUCKET.DOMAIN is the web site of a bucket: for browsers, read only, unsigned. None may \
+         be one of `domains`; if one lies within another, the longer one counts.",
+    ),
     key("admin", "listen", r#""127.0.0.1:9400""#, "TCP address of the admin API, health and metrics."),
     key(
         "admin",
@@ -99,6 +114,30 @@ pub const KEYS: [Key; 22] = [
         "scrub_days",
         "30",
         "Days within which every byte stored is read and verified, at least 1.",
+    ),
+    key(
+        "lifecycle",
+        "enabled",
+        "1",
+        "1: lifecycle rules of buckets are carried out while this node leads the site. 0: they are not.",
+    ),
+    key(
+        "lifecycle",
+        "day_s",
+        "86400",
+        "Only for tests: seconds that stand for a day of lifecycle rules, at least 1. The same on all nodes of a site.",
+    ),
+    key(
+        "lifecycle",
+        "looks_per_s",
+        "5000",
+        "Versions and uploads that lifecycle looks at in a second, at most; at least 1.",
+    ),
+    key(
+        "lifecycle",
+        "changes_per_s",
+        "200",
+        "Versions and uploads that lifecycle deletes or changes in a second, at most; at least 1.",
     ),
     key("metadata", "cache_mib", "64", "MiB of memory for the cache of the metadata store, 8 to 65536."),
     key(

@@ -21,6 +21,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// `[storage]`
     pub storage: StorageSettings,
+    /// `[lifecycle]`
+    pub lifecycle: LifecycleSettings,
     /// `[metadata]`
     pub metadata: MetadataSettings,
     /// `[root]`
@@ -56,6 +58,8 @@ section!(S3Settings {
     tls_key: PathBuf = PathBuf::new(),
     region: String = "us-east-1".to_owned(),
     domains: Vec<String> = Vec::new(),
+    storage_classes: Vec<String> = Vec::new(),
+    website_domains: Vec<String> = Vec::new(),
 });
 section!(AdminSettings { listen: String = "127.0.0.1:9400".to_owned(), url: String = String::new() });
 section!(StorageSettings {
@@ -63,6 +67,12 @@ section!(StorageSettings {
     buffers_mib: u32 = 128,
     gc_grace_s: u32 = 86_400,
     scrub_days: u32 = 30,
+});
+section!(LifecycleSettings {
+    enabled: u32 = 1,
+    day_s: u32 = 86_400,
+    looks_per_s: u32 = 5_000,
+    changes_per_s: u32 = 200,
 });
 section!(MetadataSettings { cache_mib: u32 = 64, snapshot_log_mib: u32 = 256 });
 section!(RootSettings { key_file: PathBuf = PathBuf::from("root.key") });
@@ -193,10 +203,32 @@ impl Settings {
         if self.s3.region.is_empty() || self.s3.region.len() > 64 || !self.s3.region.bytes().all(plain) {
             faults.push(("s3.region", "a region has 1 to 64 letters, digits and hyphens".to_owned()));
         }
-        for domain in &self.s3.domains {
-            if domain.is_empty() || !domain.bytes().all(|b| plain(b) || b == b'.') || domain.starts_with('.')
-            {
-                faults.push(("s3.domains", format!("{domain:?} is not a domain")));
+        for (key, domains) in
+            [("s3.domains", &self.s3.domains), ("s3.website_domains", &self.s3.website_domains)]
+        {
+            for domain in domains {
+                if domain.is_empty()
+                    || !domain.bytes().all(|b| plain(b) || b == b'.')
+                    || domain.starts_with('.')
+                {
+                    faults.push((key, format!("{domain:?} is not a domain")));
+                }
+            }
+        }
+        for site in &self.s3.website_domains {
+            if self.s3.domains.iter().any(|domain| domain.eq_ignore_ascii_case(site)) {
+                faults.push(("s3.website_domains", format!("{site:?} is one of s3.domains too")));
+            }
+        }
+        for class in &self.s3.storage_classes {
+            let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+            if class.is_empty() || class.len() > 64 || !class.bytes().all(fits) || class == "STANDARD" {
+                faults.push((
+                    "s3.storage_classes",
+                    format!(
+                        "{class:?} is not 1 to 64 capital letters, digits and underscores besides STANDARD"
+                    ),
+                ));
             }
         }
         let mut drives: Vec<&PathBuf> = self.storage.drives.iter().collect();
@@ -212,6 +244,10 @@ impl Settings {
             ("node.drain_s", self.node.drain_s, 0, 3600),
             ("storage.buffers_mib", self.storage.buffers_mib, 32, 65_536),
             ("storage.scrub_days", self.storage.scrub_days, 1, 3650),
+            ("lifecycle.enabled", self.lifecycle.enabled, 0, 1),
+            ("lifecycle.day_s", self.lifecycle.day_s, 1, 86_400),
+            ("lifecycle.looks_per_s", self.lifecycle.looks_per_s, 1, 10_000_000),
+            ("lifecycle.changes_per_s", self.lifecycle.changes_per_s, 1, 100_000),
             ("metadata.cache_mib", self.metadata.cache_mib, 8, 65_536),
             ("metadata.snapshot_log_mib", self.metadata.snapshot_log_mib, 1, 65_536),
         ] {
@@ -326,6 +362,18 @@ mod tests {
         assert_eq!(settings.s3.listen, "127.0.0.1:1");
         assert_eq!(settings.storage.drives, [Path::new("/a"), Path::new("/b")]);
         assert_eq!(settings.metadata.cache_mib, 32);
+    }
+
+    #[test]
+    fn a_domain_is_one_of_buckets_or_of_web_sites() {
+        let domains = |sites| {
+            read(&format!("[s3]\ndomains = [\"s3.example\"]\nwebsite_domains = [\"{sites}\"]\n"), &[])
+        };
+        assert_eq!(domains("web.s3.example").unwrap().s3.website_domains, ["web.s3.example"]);
+        for (sites, told) in [("S3.example", "is one of s3.domains"), (".example", "is not a domain")] {
+            let error = domains(sites).unwrap_err().to_string();
+            assert!(error.contains(&format!("line 3: s3.website_domains: \"{sites}\" {told}")), "{error}");
+        }
     }
 
     #[test]

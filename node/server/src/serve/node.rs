@@ -9,8 +9,8 @@ use mucura_consensus::{Consensus, ConsensusConfig, StoreKind};
 use mucura_mesh::{Limits, Mesh, MeshConfig, NodeIdentity, SocketFactory};
 use mucura_runtime::Runtime;
 use mucura_s3::{S3, S3Config, operation_names};
-use mucura_store::{PART_BYTES_MIN, SiteKey, Store, StoreConfig};
-use mucura_telemetry::Metrics;
+use mucura_store::{LifecycleConfig, PART_BYTES_MIN, SiteKey, Store, StoreConfig};
+use mucura_telemetry::{Metrics, SiteSample};
 use mucura_types::MIB;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use crate::config::{Environment, RootKey, Settings};
 use crate::http_server::HttpServer;
 use crate::join::Doorkeeper;
 use crate::node_dir::{KnownNode, Membership, NodeDir, NodeDirError, SiteKeyBytes};
+use crate::notify::HttpCourier;
 use crate::serve::certificate::keep_certificate;
 use crate::serve::dispatch::Dispatch;
 use crate::serve::founding::found;
@@ -54,9 +55,10 @@ pub(crate) struct Node {
     pub(crate) region: String,
     pub(crate) consensus: Consensus,
     pub(crate) store: Store,
+    pub(crate) s3: S3,
     pub(crate) metrics: Arc<Metrics>,
-    /// What was at risk when it was last counted.
-    at_risk: RwLock<Option<u64>>,
+    /// How the site was when it was last counted.
+    counted: RwLock<Option<SiteSample>>,
     ending: AtomicBool,
 }
 
@@ -73,10 +75,10 @@ struct Papers {
 }
 
 impl Node {
-    /// Stripes of the site that were at risk when they were last counted; none
-    /// if that could not be done.
-    pub(crate) fn stripes_at_risk(&self) -> Option<u64> {
-        *self.at_risk.read().unwrap_or_else(PoisonError::into_inner)
+    /// How the site was when it was last counted; none if that could not be
+    /// done.
+    pub(crate) fn counted(&self) -> Option<SiteSample> {
+        *self.counted.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the node was told to end.
@@ -87,13 +89,17 @@ impl Node {
     async fn keep_counting(self: Arc<Self>) {
         loop {
             let counted = match self.store.status().await {
-                Ok(status) => Some(status.stripes_at_risk),
+                Ok(status) => Some(SiteSample {
+                    stripes_at_risk: status.stripes_at_risk,
+                    events_waiting: status.events_waiting,
+                    events_lost: status.events_lost,
+                }),
                 Err(error) => {
-                    tracing::debug!(%error, "what is at risk is not known now");
+                    tracing::debug!(%error, "how the site is, is not known now");
                     None
                 }
             };
-            *self.at_risk.write().unwrap_or_else(PoisonError::into_inner) = counted;
+            *self.counted.write().unwrap_or_else(PoisonError::into_inner) = counted;
             sleep(COUNT).await;
         }
     }
@@ -248,10 +254,15 @@ impl Started {
             mesh.clone(),
             SiteKey::new(&site_key.0)?,
         )?;
+        store.deliver_events(Arc::new(HttpCourier::new(settings.s3.region.clone())));
         mesh.serve(Arc::new(Dispatch { consensus: consensus.clone(), store: store.clone() }));
         let metrics = Arc::new(Metrics::new(&operation_names())?);
         let host_id = format!("node-{}", membership.node);
-        let s3_config = S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id);
+        let s3_config = S3Config {
+            website_domains: settings.s3.website_domains.clone(),
+            storage_classes: settings.s3.storage_classes.clone(),
+            ..S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id)
+        };
         let s3 = S3::new(s3_config, store.clone(), runtime.clone(), metrics.clone())
             .context("start the S3 front end")?;
         let node = Arc::new(Node {
@@ -265,8 +276,9 @@ impl Started {
             region: settings.s3.region.clone(),
             consensus,
             store,
+            s3: s3.clone(),
             metrics,
-            at_risk: RwLock::default(),
+            counted: RwLock::default(),
             ending: AtomicBool::new(false),
         });
         mesh.serve_joins(Arc::new(Doorkeeper::new(node.clone())));
@@ -377,6 +389,12 @@ fn store_config(settings: &Settings, membership: &Membership, root: &RootKey) ->
         session_life: SESSION_LIFE,
         scrub_period: Duration::from_secs(u64::from(settings.storage.scrub_days) * 86_400),
         part_bytes_min: PART_BYTES_MIN,
+        lifecycle: LifecycleConfig {
+            enabled: settings.lifecycle.enabled == 1,
+            day: Duration::from_secs(u64::from(settings.lifecycle.day_s)),
+            looks_per_s: settings.lifecycle.looks_per_s,
+            changes_per_s: settings.lifecycle.changes_per_s,
+        },
     }
 }
 

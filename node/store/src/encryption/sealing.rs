@@ -7,10 +7,10 @@ use mucura_metadata::Checksum;
 use mucura_runtime::{Blocking, BlockingError};
 use tokio::task::JoinHandle;
 
-use crate::body::{Body, BodyFailed, BodyPlan, Md5Plan};
+use crate::body::{Body, BodyFailed, BodyPlan, BodySize, Md5Plan};
 use crate::digest::{Digests, Hashing};
 use crate::encryption::layout::{
-    BATCH_SEGMENTS, BLOCKING_BYTES_MIN, SEALED_SEGMENT_BYTES, SealedLayout, TAG_BYTES,
+    BATCH_SEGMENTS, BLOCKING_BYTES_MIN, SEALED_SEGMENT_BYTES, SEGMENT_BYTES, TAG_BYTES,
 };
 use crate::encryption::segments::{BodyKey, SegmentFault};
 use crate::error::StoreError;
@@ -24,11 +24,12 @@ use crate::source::Source;
 /// It keeps three batches in memory at most.
 pub struct SealingBody<'a> {
     source: Source<'a>,
-    layout: SealedLayout,
+    size: BodySize,
     key: Arc<BodyKey>,
     blocking: Blocking,
-    /// The next segment to be read.
-    next: u64,
+    /// The next segment to be read; none after the last.
+    next: Option<u64>,
+    plain_len: u64,
     stage: Stage,
     /// Why it ended early, if it was not the other's fault.
     error: Option<StoreError>,
@@ -44,6 +45,15 @@ enum Stage {
     /// All was given.
     Ended(Digests),
     Failed,
+}
+
+/// Plaintext, with room for the tags.
+struct Batch {
+    /// The number of its first segment.
+    first: u64,
+    /// That of the last of the body, if it is in it.
+    last: Option<u64>,
+    memory: Vec<u8>,
 }
 
 type Sealed = Result<(Box<Hashing>, Bytes), SegmentFault>;
@@ -62,12 +72,16 @@ impl From<BodyFailed> for Fault {
 }
 
 impl<'a> SealingBody<'a> {
-    /// Seals `body`, of as many bytes as `layout` says, by a key that no other
-    /// body was sealed with.
-    pub fn new(body: &'a mut dyn Body, layout: SealedLayout, key: Arc<BodyKey>, blocking: Blocking) -> Self {
+    /// Seals `body`, of this size, by a key that no other body was sealed with.
+    pub fn new(body: &'a mut dyn Body, size: BodySize, key: Arc<BodyKey>, blocking: Blocking) -> Self {
         let stage = Stage::Idle(Box::new(Hashing::new(body.plan())));
-        let source = Source::new(body, layout.plain_len());
-        Self { source, layout, key, blocking, next: 0, stage, error: None }
+        let source = Source::new(body, size.most());
+        Self { source, size, key, blocking, next: Some(0), plain_len: 0, stage, error: None }
+    }
+
+    /// Bytes of the plaintext that were taken so far.
+    pub fn plain_len(&self) -> u64 {
+        self.plain_len
     }
 
     /// The digests of the plaintext, once all was given.
@@ -92,7 +106,7 @@ impl<'a> SealingBody<'a> {
             let batch = self.read().await?;
             let (hashing, sealed) = self.settle().await?;
             self.stage = match (batch, &sealed) {
-                (Some((first, memory)), _) => self.seal(hashing, first, memory).map_err(internal)?,
+                (Some(batch), _) => self.seal(hashing, batch).map_err(internal)?,
                 (None, Some(_)) => Stage::Idle(hashing),
                 (None, None) => Stage::Ended(hashing.finish()),
             };
@@ -102,40 +116,44 @@ impl<'a> SealingBody<'a> {
         }
     }
 
-    /// The next batch of plaintext, with room for the tags, and the number of
-    /// its first segment; none at the end.
-    async fn read(&mut self) -> Result<Option<(u64, Vec<u8>)>, Fault> {
-        let first = self.next;
-        let end = (first + BATCH_SEGMENTS).min(self.layout.segments());
-        if first == end {
-            return Ok(None);
+    /// The next batch of plaintext; none after the last.
+    async fn read(&mut self) -> Result<Option<Batch>, Fault> {
+        let Some(first) = self.next else { return Ok(None) };
+        let mut memory = Vec::new();
+        let mut number = first;
+        let last = loop {
+            let start = memory.len();
+            memory.resize(start + SEALED_SEGMENT_BYTES, 0);
+            let read = self.source.read(&mut memory[start..start + SEGMENT_BYTES]).await?;
+            memory.truncate(start + read + TAG_BYTES);
+            self.plain_len += read as u64;
+            // The last one is sealed as such.
+            if !self.source.has_more().await? {
+                break Some(number);
+            }
+            number += 1;
+            if number - first == BATCH_SEGMENTS {
+                break None;
+            }
+        };
+        if let (Some(_), BodySize::Exact(size)) = (last, self.size)
+            && self.plain_len != size
+        {
+            return Err(Fault::Body);
         }
-        let range = self.layout.sealed_range(first..end);
-        let mut memory = vec![0; usize::try_from(range.end - range.start).map_err(internal)?];
-        for segment in memory.chunks_mut(SEALED_SEGMENT_BYTES) {
-            let plain = segment.len().saturating_sub(TAG_BYTES);
-            self.source.fill(&mut segment[..plain]).await?;
-        }
-        if end == self.layout.segments() {
-            self.source.end().await?;
-        }
-        self.next = end;
-        Ok(Some((first, memory)))
+        self.next = last.is_none().then_some(number);
+        Ok(Some(Batch { first, last, memory }))
     }
 
     /// Begins to hash and to seal a batch.
-    fn seal(
-        &self,
-        mut hashing: Box<Hashing>,
-        first: u64,
-        mut memory: Vec<u8>,
-    ) -> Result<Stage, SegmentFault> {
-        let (key, layout, bytes) = (self.key.clone(), self.layout, memory.len());
+    fn seal(&self, mut hashing: Box<Hashing>, batch: Batch) -> Result<Stage, SegmentFault> {
+        let Batch { first, last, mut memory } = batch;
+        let (key, bytes) = (self.key.clone(), memory.len());
         let work = move || {
             for segment in memory.chunks(SEALED_SEGMENT_BYTES) {
                 hashing.update(&segment[..segment.len().saturating_sub(TAG_BYTES)]);
             }
-            key.seal(layout, first, &mut memory).map(|()| (hashing, Bytes::from(memory)))
+            key.seal(first, last, &mut memory).map(|()| (hashing, Bytes::from(memory)))
         };
         if bytes < BLOCKING_BYTES_MIN {
             return work().map(|(hashing, sealed)| Stage::Sealed(hashing, sealed));

@@ -41,19 +41,16 @@ impl BodyKey {
         Ok(Self(LessSafeKey::new(unbound.map_err(|_| KeyError::Cipher)?)))
     }
 
-    /// Seals whole segments in place, the first of which is number `first`.
-    /// They lie in `memory` as they are stored, with room for their tags.
-    pub(super) fn seal(
-        &self,
-        layout: SealedLayout,
-        first: u64,
-        memory: &mut [u8],
-    ) -> Result<(), SegmentFault> {
+    /// Seals whole segments in place, the first of which is number `first`, and
+    /// the last of the body `last`, if that is among them. They lie in `memory`
+    /// as they are stored, with room for their tags.
+    pub(super) fn seal(&self, first: u64, last: Option<u64>, memory: &mut [u8]) -> Result<(), SegmentFault> {
         for (number, segment) in (first..).zip(memory.chunks_mut(SEALED_SEGMENT_BYTES)) {
             let fault = SegmentFault { number };
             let plain = segment.len().checked_sub(TAG_BYTES).ok_or(fault)?;
             let (plain, room) = segment.split_at_mut(plain);
-            let tag = self.0.seal_in_place_separate_tag(nonce(layout, number), Aad::empty(), plain);
+            let tag =
+                self.0.seal_in_place_separate_tag(nonce(number, last == Some(number)), Aad::empty(), plain);
             room.copy_from_slice(tag.map_err(|_| fault)?.as_ref());
         }
         Ok(())
@@ -69,7 +66,7 @@ impl BodyKey {
     ) -> Result<(), SegmentFault> {
         for (number, segment) in (first..).zip(memory.chunks_mut(SEALED_SEGMENT_BYTES)) {
             self.0
-                .open_in_place(nonce(layout, number), Aad::empty(), segment)
+                .open_in_place(nonce(number, layout.is_last(number)), Aad::empty(), segment)
                 .map_err(|_| SegmentFault { number })?;
         }
         Ok(())
@@ -85,9 +82,9 @@ pub(super) struct SegmentFault {
 
 /// The nonce of a segment: its number, and whether it is the last. A segment
 /// thus opens only at its place, and one that was not the last never as it.
-fn nonce(layout: SealedLayout, number: u64) -> Nonce {
+fn nonce(number: u64, is_last: bool) -> Nonce {
     let mut bytes = [0; NONCE_LEN];
     bytes[3..11].copy_from_slice(&number.to_be_bytes());
-    bytes[11] = u8::from(layout.is_last(number));
+    bytes[11] = u8::from(is_last);
     Nonce::assume_unique_for_key(bytes)
 }

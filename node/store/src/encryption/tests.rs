@@ -11,7 +11,7 @@ use mucura_metadata::{Checksum, ChecksumAlgorithm};
 use mucura_runtime::Blocking;
 use proptest::prelude::*;
 
-use crate::body::{Body, BodyFailed, BodyPlan};
+use crate::body::{Body, BodyFailed, BodyPlan, BodySize};
 use crate::digest::{Digests, Hashing};
 use crate::encryption::keys::DataKey;
 use crate::encryption::layout::{SEALED_SEGMENT_BYTES, SEGMENT_BYTES, SealedLayout};
@@ -70,8 +70,17 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 
 /// The sealed form of `plain`, that comes in pieces.
 async fn seal(plain: &[u8], piece: usize, key: Arc<BodyKey>) -> Result<Vec<u8>, BodyFailed> {
+    seal_of(plain, piece, key, BodySize::Exact(plain.len() as u64)).await
+}
+
+async fn seal_of(
+    plain: &[u8],
+    piece: usize,
+    key: Arc<BodyKey>,
+    size: BodySize,
+) -> Result<Vec<u8>, BodyFailed> {
     let mut client = Client::new(plain, piece);
-    let mut sealing = SealingBody::new(&mut client, layout(plain.len()), key, Blocking::threads(1));
+    let mut sealing = SealingBody::new(&mut client, size, key, Blocking::threads(1));
     let mut sealed = Vec::new();
     while let Some(bytes) = sealing.next().await? {
         sealed.extend_from_slice(&bytes);
@@ -162,7 +171,8 @@ fn the_client_is_checked_with_the_digests_of_the_plaintext() {
             hashing.update(&plain);
             let want = hashing.finish();
             let mut client = Client::new(&plain, 30_000);
-            let mut sealing = SealingBody::new(&mut client, layout(len), key(1), Blocking::threads(1));
+            let mut sealing =
+                SealingBody::new(&mut client, BodySize::Exact(len as u64), key(1), Blocking::threads(1));
             let outer = Hashing::new(sealing.plan()).finish();
             assert_eq!(outer, Digests { md5: None, sha256: None, checksum: None });
             assert!(sealing.check(&outer).is_err(), "checked before the end");
@@ -182,7 +192,8 @@ fn a_body_of_another_length_than_declared_is_refused() {
     run(async {
         for (len, declared) in [(0, 1), (1, 0), (SEGMENT_BYTES, SEGMENT_BYTES + 1), (300_000, 299_999)] {
             let mut client = Client::new(&body(len), 1000);
-            let mut sealing = SealingBody::new(&mut client, layout(declared), key(1), Blocking::threads(1));
+            let mut sealing =
+                SealingBody::new(&mut client, BodySize::Exact(declared as u64), key(1), Blocking::threads(1));
             let ended = loop {
                 match sealing.next().await {
                     Ok(Some(_)) => {}
@@ -304,6 +315,21 @@ fn every_flipped_byte_of_a_small_body_is_refused() {
             let mut damaged = sealed.clone();
             damaged[at] ^= 0x10;
             refused(&damaged, &plain, key(1)).await;
+        }
+    });
+}
+
+#[test]
+fn a_body_of_unknown_size_is_sealed_like_one_of_known_size() {
+    run(async {
+        for len in [0, 1, SEGMENT_BYTES - 1, SEGMENT_BYTES, SEGMENT_BYTES + 1, 4 * SEGMENT_BYTES, 600_000] {
+            let plain = body(len);
+            let unknown = seal_of(&plain, 30_000, key(1), BodySize::AtMost(1_000_000)).await;
+            assert_eq!(unknown, seal(&plain, 7_000, key(1)).await, "{len}");
+            if len > 0 {
+                let most = BodySize::AtMost(len as u64 - 1);
+                assert_eq!(seal_of(&plain, 30_000, key(1), most).await, Err(BodyFailed), "{len}");
+            }
         }
     });
 }

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
 mod harness;
+mod lifecycle;
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use harness::{MemoryBody, Site, bytes, wait_for};
 use mucura_metadata::{ListQuery, Rejection, WriteCondition};
-use mucura_store::{CompleteRequest, PutPartRequest, StoreError};
+use mucura_store::{BodySize, CompleteRequest, PutPartRequest, StoreError};
 use mucura_types::DriveId;
 
 const MIB: usize = 1 << 20;
@@ -35,6 +36,48 @@ async fn what_one_node_stored_every_node_gives_back() {
     let listed =
         site.fresh(1).await.list_objects(bucket, ListQuery { max: 100, ..Default::default() }).await.unwrap();
     assert_eq!(listed.objects.len(), 8);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_unknown_size_is_stored_as_it_came() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    for (number, size) in
+        [0, 1, 8 * 1024, 8 * 1024 + 1, 3 * MIB, 4 * MIB, 4 * MIB + 1, 13 * MIB + 7, 67 * MIB]
+            .into_iter()
+            .enumerate()
+    {
+        let (key, body) = (format!("k{number}"), bytes(number as u64, size));
+        let mut sent = MemoryBody::whole(&body).unmeasured(70 * MIB);
+        site.put_body(number % 3, bucket, &key, &mut sent).await.unwrap();
+        let (info, read) = site.get(0, bucket, &key, 0..u64::MAX).await.unwrap();
+        assert_eq!(info.record.summary.size, size as u64);
+        assert!(read == body, "{size} bytes");
+        let (from, to) = (size / 3, size - size / 4);
+        let (_, part) = site.get(1, bucket, &key, from as u64..to as u64).await.unwrap();
+        assert!(part == body[from..to], "range of {size} bytes");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_unknown_size_that_fails_leaves_nothing() {
+    let site = Site::start(3, 2).await;
+    let bucket = site.bucket("data").await;
+    let body = bytes(1, 9 * MIB);
+    for len in [0, 100, 5 * MIB, 8 * MIB, 9 * MIB] {
+        let mut cut = MemoryBody::cut(&body, len).unmeasured(20 * MIB);
+        let error = site.put_body(0, bucket, "cut", &mut cut).await.unwrap_err();
+        assert!(matches!(error, StoreError::Body), "{error}");
+    }
+    for most in [100, 8 * MIB, 9 * MIB - 1] {
+        let mut long = MemoryBody::whole(&body).unmeasured(most);
+        let error = site.put_body(0, bucket, "long", &mut long).await.unwrap_err();
+        assert!(matches!(error, StoreError::Body), "{error}");
+    }
+    assert!(site.fresh(1).await.object(bucket, "cut", None).await.unwrap().is_none());
+    wait_for("all shards are gone", Duration::from_secs(20), || async { site.shard_files() == 0 }).await;
     site.stop().await;
 }
 
@@ -154,7 +197,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
             owner: harness::OWNER,
             upload,
             number,
-            size: body.len() as u64,
+            size: BodySize::Exact(body.len() as u64),
             encryption: None,
             customer_key: None,
         };
@@ -171,6 +214,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
         etag: mucura_metadata::ETag { md5: [1; 16], parts: Some(3) },
         checksum: None,
         condition: WriteCondition::default(),
+        origin: None,
     };
     let done = store.complete_upload(request.clone()).await.unwrap();
     assert_eq!(site.store(1).complete_upload(request).await.unwrap(), done);
@@ -178,7 +222,7 @@ async fn parts_become_an_object_and_deleted_bytes_come_back() {
     assert!(site.get(2, bucket, "big", 0..u64::MAX).await.unwrap().1 == whole);
     let (from, to) = (5 * MIB - 10, 10 * MIB + 5);
     assert!(site.get(1, bucket, "big", from as u64..to as u64).await.unwrap().1 == whole[from..to]);
-    store.delete_object(harness::deletion(bucket, "big"), harness::deadline()).await.unwrap();
+    store.delete_object(harness::deletion(bucket, "big"), None, harness::deadline()).await.unwrap();
     wait_for("the bytes come back", Duration::from_secs(30), || async { site.shard_files() == 0 }).await;
     site.stop().await;
 }
@@ -195,7 +239,7 @@ async fn deleted_bytes_come_back_from_every_drive_that_answers() {
     for n in 0..6 {
         wait_for("a delete succeeds", Duration::from_secs(20), || async {
             store
-                .delete_object(harness::deletion(bucket, &format!("k{n}")), harness::deadline())
+                .delete_object(harness::deletion(bucket, &format!("k{n}")), None, harness::deadline())
                 .await
                 .is_ok()
         })

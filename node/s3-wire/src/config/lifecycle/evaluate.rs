@@ -146,7 +146,7 @@ impl LifecycleConfiguration {
             .min_by_key(|(due_ms, _)| *due_ms)
     }
 
-    fn enabled(&self) -> impl Iterator<Item = &LifecycleRule> {
+    pub(super) fn enabled(&self) -> impl Iterator<Item = &LifecycleRule> {
         self.rules.iter().filter(|rule| rule.status == RuleStatus::Enabled)
     }
 

@@ -69,6 +69,21 @@ impl LifecycleConfiguration {
         Ok(())
     }
 
+    /// Whether a rule in force says what becomes of versions.
+    pub fn concerns_versions(&self) -> bool {
+        self.enabled().any(|rule| {
+            rule.expiration.is_some()
+                || !rule.transitions.is_empty()
+                || rule.noncurrent_expiration.is_some()
+                || !rule.noncurrent_transitions.is_empty()
+        })
+    }
+
+    /// Whether a rule in force says what becomes of uploads.
+    pub fn concerns_uploads(&self) -> bool {
+        self.enabled().any(|rule| rule.abort_after_days.is_some())
+    }
+
     /// Gives rules that have no id one from `make_id`, as S3 does when it stores them.
     pub fn fill_ids(&mut self, mut make_id: impl FnMut() -> String) {
         for rule in &mut self.rules {

@@ -42,7 +42,8 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
-    fn to_value(&self) -> Value {
+    /// The record as it stands in a message.
+    pub fn to_value(&self) -> Value {
         let mut object = Map::new();
         object.insert("key".to_owned(), json!(encode_listed(&self.key)));
         object.insert("sequencer".to_owned(), json!(self.sequencer));
