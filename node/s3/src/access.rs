@@ -291,7 +291,8 @@ impl Call<'_> {
             Some(object) if object.is_delete_marker() => {
                 let code = if named { ErrorCode::MethodNotAllowed } else { code };
                 let error = S3Error::new(code).field("Key", key);
-                Err(Failure::DeleteMarker { error, version: object.version_id() })
+                let modified_ms = object.record.summary.modified.0;
+                Err(Failure::DeleteMarker { error, version: object.version_id(), modified_ms })
             }
             Some(object) => Ok(object),
         }

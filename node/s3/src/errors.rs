@@ -1,8 +1,9 @@
 //! From the errors of the use cases to those of S3.
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use mucura_metadata::{Rejection, VersionId};
 use mucura_s3_wire::sse::wrong_customer_key;
+use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::StoreError;
 
@@ -22,6 +23,8 @@ pub(crate) enum Failure {
         error: S3Error,
         /// The marker.
         version: VersionId,
+        /// When it was made.
+        modified_ms: u64,
     },
     /// A use case came to nothing.
     Store(StoreError),
@@ -49,9 +52,14 @@ impl Failure {
     /// What the head of the answer says besides.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Self::DeleteMarker { version, .. } = self {
+        if let Self::DeleteMarker { error, version, modified_ms } = self {
             set(&mut headers, VERSION_ID, &version.to_string());
             set(&mut headers, DELETE_MARKER, "true");
+            // Who names a marker can do one thing with it.
+            if error.code == ErrorCode::MethodNotAllowed {
+                set(&mut headers, header::ALLOW, "DELETE");
+                set(&mut headers, header::LAST_MODIFIED, &http_date(*modified_ms));
+            }
         }
         headers
     }
