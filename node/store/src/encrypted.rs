@@ -32,7 +32,7 @@ pub enum SealWith {
     /// The client's own, which is not kept.
     Customer {
         /// The key.
-        key: CustomerKey,
+        key: Box<CustomerKey>,
         /// Its MD5, by which the client knows it again.
         md5: [u8; 16],
     },
