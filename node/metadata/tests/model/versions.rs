@@ -182,7 +182,10 @@ fn a_data_key_is_wrapped_anew_only_if_it_is_the_sites_and_as_expected() {
         let (initiator, owner) = (OWNER, OWNER);
         rows.one(
             9,
-            Command::PutObject(PutObject { attributes: attributes.clone(), ..plain_put(bucket, b"k", 1) }),
+            Command::PutObject(PutObject {
+                attributes: attributes.clone(),
+                ..plain_put(bucket, b"k", 1, WriteCondition::default())
+            }),
         )
         .unwrap();
         let create =
