@@ -12,7 +12,7 @@ use mucura_metadata::{
     ChecksumKind, ChunkRecord, Command, CompleteUpload, CreateUpload, CreateUser, DefaultRetention,
     DeleteCondition, DeleteObject, ETag, Encryption, EncryptionMethod, Envelope, Garbage, GarbageClass,
     GarbageItem, Grant, Grantee, Lock, NewBucket, NewKey, NodeRecord, Ownership, Permission,
-    PublicAccessBlock, PutObject, PutPart, Reply, Retention, RetentionMode, RetentionPeriod, Seal,
+    PublicAccessBlock, PutObject, PutPart, Reply, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal,
     ShardException, SiteSeed, VersionChange, VersionId, Versioning, View, ViewError, WriteCondition, Written,
     encode, execute,
 };
@@ -267,6 +267,8 @@ fn commands_of_versions() -> Vec<Command> {
     };
     let upload = WriteId { session: SessionId(1), counter: 30 };
     let attributes = said(EncryptionMethod::SseC { key_md5: [6; 16] }, Lock::default());
+    let other_upload = WriteId { session: SessionId(1), counter: 31 };
+    let rewrap = Rewrap { replaces: Bytes::from_static(&[8; 60]), wrapped_key: Bytes::from_static(&[7; 64]) };
     let progress = |place| Command::NoteProgress { work: "lifecycle".into(), place };
     // As the clock of the log gives them: see the test.
     let at = |number: u64, sequence| {
@@ -395,6 +397,18 @@ fn commands_of_versions() -> Vec<Command> {
                 garbage: Garbage::Write(WriteId { session: SessionId(1), counter: 22 }),
             },
         },
+        // 76: data keys wrapped anew.
+        say("k", Some(second), VersionChange::Rewrap(rewrap.clone())),
+        Command::CreateUpload(CreateUpload {
+            bucket: locked,
+            key: text("n"),
+            upload: other_upload,
+            initiator: UserId(77),
+            owner: UserId(1000),
+            attributes: said(EncryptionMethod::SseS3, Lock::default()),
+            checksum: None,
+        }),
+        Command::RewrapUpload { bucket: locked, key: text("n"), upload: other_upload, rewrap },
     ]
 }
 
@@ -427,7 +441,7 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
             };
         }
     }
-    assert!(kinds.iter().copied().eq(0..=25), "not one of each: {kinds:?}");
+    assert!(kinds.iter().copied().eq(0..=26), "not one of each: {kinds:?}");
     let mut hash = blake3::Hasher::new();
     for (key, value) in &rows.0 {
         for bytes in [key, value] {

@@ -12,6 +12,7 @@ mod events;
 mod health;
 mod people;
 mod policy;
+mod rewrap;
 mod routes;
 mod sample;
 mod site_status;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::admin::answer::{AdminError, json_answer};
 use crate::admin::authority::authorise;
-use crate::admin::{drives, events, people, policy, site_status};
+use crate::admin::{drives, events, people, policy, rewrap, site_status};
 use crate::join;
 use crate::serve::{Node, Shown};
 
@@ -76,6 +76,8 @@ async fn route(node: &Node, method: &Method, path: &[&str], body: &[u8], deadlin
         (&Method::DELETE, ["webhooks", name]) => events::remove_webhook(node, name, deadline).await,
         (&Method::POST, ["join-tokens"]) => join_token(node, &parse(body)?).await,
         (&Method::POST, ["leader"]) => transfer_leader(node, &parse(body)?).await,
+        (&Method::GET, ["encryption", "rewrap"]) => rewrap::status(node, deadline).await,
+        (&Method::POST, ["encryption", "rewrap"]) => rewrap::begin(node, &parse(body)?, deadline).await,
         (&Method::POST, ["scrub"]) => {
             let nodes = node.store.scrub_now(deadline).await?;
             Ok(json!({ "nodes": nodes }))

@@ -251,6 +251,18 @@ mod tests {
         assert!(told("", "").contains("; "));
     }
 
+    #[test]
+    fn contents_are_told_apart() {
+        let contents = |certificate: &str, key: &str| Contents {
+            certificate: certificate.as_bytes().to_vec(),
+            key: key.as_bytes().to_vec(),
+        };
+        let one = contents("ab", "c").seen();
+        assert_eq!(one, contents("ab", "c").seen());
+        assert_ne!(one, contents("a", "bc").seen());
+        assert_ne!(one, contents("ab", "d").seen());
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes: Vec<u8>, cut in 0usize..900, flip in 0usize..900) {
