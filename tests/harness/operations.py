@@ -99,6 +99,7 @@ def _others(on: Target) -> dict[str, list[Request]]:
         ],
         "CopyObject": [
             Request("PUT", path, headers={"x-amz-copy-source": mine}),
+            Request("PUT", path, headers={"x-amz-copy-source": f"{mine}-missing"}),
             Request("PUT", f"{own}-copy", headers={"x-amz-copy-source": theirs}),
             Request("PUT", f"{own}-copy", headers={"x-amz-copy-source": f"{theirs}?versionId={on.version}"}),
             Request(
@@ -112,6 +113,7 @@ def _others(on: Target) -> dict[str, list[Request]]:
         "UploadPart": [Request("PUT", path, part, b"theirs")],
         "UploadPartCopy": [
             Request("PUT", path, part, headers={"x-amz-copy-source": mine}),
+            Request("PUT", path, part, headers={"x-amz-copy-source": f"{mine}-missing"}),
             Request("PUT", path, part, headers={"x-amz-copy-source": theirs}),
         ],
         "CompleteMultipartUpload": [Request("POST", path, upload, f"{complete}</CompleteMultipartUpload>".encode())],
