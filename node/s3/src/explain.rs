@@ -199,6 +199,7 @@ fn is_on_any_key(action: Action) -> bool {
             | Action::DeleteObjectVersion
             | Action::AbortMultipartUpload
             | Action::ListMultipartUploadParts
+            | Action::BypassGovernanceRetention
     )
 }
 
