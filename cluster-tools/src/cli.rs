@@ -125,6 +125,13 @@ pub(crate) enum KeyCommand {
 pub(crate) enum EncryptionCommand {
     /// Shows which keys each node has; all should have the same.
     Status,
+    /// Has what other keys of the site wrap wrapped by the active one, and waits
+    /// for it; then those keys can be taken out of the key file.
+    Rewrap {
+        /// Only what this key wraps, by its number.
+        #[arg(long)]
+        from: Option<u32>,
+    },
 }
 
 /// What can be done about drives.

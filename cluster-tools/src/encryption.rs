@@ -1,10 +1,18 @@
-use serde_json::Value;
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::bail;
+use http::Method;
+use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::cli::EncryptionCommand;
 use crate::client::Client;
 use crate::commands::{Output, list, text};
 use crate::table::Table;
 
+/// Between two looks at how it stands.
+const LOOK: Duration = Duration::from_secs(1);
 /// What is said when nodes have different keys.
 const DISAGREEMENT: &str =
     "The nodes do not have the same encryption keys: give all of them the same key file.";
@@ -19,7 +27,37 @@ pub(crate) async fn encryption(
             let status = client.get("status").await?;
             out.show(&status["nodes"], |nodes| table(nodes.as_array().map_or(&[], Vec::as_slice)))
         }
+        EncryptionCommand::Rewrap { from } => rewrap(client, from, out).await,
     }
+}
+
+/// Begins it, or finds it under way, and waits for its end.
+async fn rewrap(client: &Client, from: Option<u32>, out: &Output) -> anyhow::Result<()> {
+    let mut status = client.ask(Method::POST, "encryption/rewrap", &json!({ "from": from })).await?;
+    if status["from"] != json!(from) {
+        bail!("it is under way with --from {}: wait for its end", text(&status, "from"));
+    }
+    while status["finished"] != true {
+        sleep(LOOK).await;
+        status = client.get("encryption/rewrap").await?;
+        if !out.json {
+            let told = format!("{} seen, {} rewrapped", text(&status, "seen"), text(&status, "rewrapped"));
+            // Whoever closed it does not want to know.
+            writeln!(std::io::stderr(), "{told}").ok();
+        }
+    }
+    out.show(&status, rewrapped)?;
+    match status["left"].as_u64() {
+        Some(0) => Ok(()),
+        _ => bail!("data keys are left: the log of the leader says why. Do not remove a key yet"),
+    }
+}
+
+fn rewrapped(status: &Value) -> String {
+    let [seen, rewrapped, left] = ["seen", "rewrapped", "left"].map(|field| text(status, field));
+    format!(
+        "Of {seen} versions and uploads that the site seals {rewrapped} were rewrapped; {left} could not be.\n"
+    )
 }
 
 /// The keys of each node for people.
@@ -56,7 +94,6 @@ pub(crate) fn disagreement(nodes: &[Value]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn node(id: u64, active: u64, fingerprint: &str) -> Value {
         let keys = json!([

@@ -171,6 +171,26 @@ pub enum Command {
         /// How far, in its own words; empty forgets it.
         place: Bytes,
     },
+    /// The data key of an upload is wrapped by another key of the site.
+    RewrapUpload {
+        /// Where.
+        bucket: BucketId,
+        /// Which key.
+        key: Bytes,
+        /// Which upload.
+        upload: WriteId,
+        /// How.
+        rewrap: Rewrap,
+    },
+}
+
+/// A data key of the site, wrapped anew; the bodies stay as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewrap {
+    /// How it must be wrapped now.
+    pub replaces: Bytes,
+    /// How it is from now on.
+    pub wrapped_key: Bytes,
 }
 
 /// What a new bucket begins with.
@@ -253,6 +273,8 @@ pub enum VersionChange {
     },
     /// Whether it is kept until further notice.
     LegalHold(bool),
+    /// Its data key is wrapped by another key of the site.
+    Rewrap(Rewrap),
 }
 
 /// What a new site begins with.

@@ -75,6 +75,9 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
         Command::ChangeBucket { bucket, change } => bucket::change(*bucket, change, rows),
         Command::ChangeVersion(change) => object::change(change, stamps, rows),
         Command::NoteProgress { work, place } => note_progress(work, place, rows),
+        Command::RewrapUpload { bucket, key, upload, rewrap } => {
+            upload::rewrap(*bucket, key, *upload, rewrap, rows)
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use mucura_metadata::{
     ChecksumKind, ChunkRecord, Command, CompleteUpload, CreateUpload, CreateUser, DefaultRetention,
     DeleteCondition, DeleteObject, ETag, Encryption, EncryptionMethod, Envelope, Garbage, GarbageClass,
     GarbageItem, Grant, Grantee, Lock, NewBucket, NewKey, NodeRecord, Ownership, Permission,
-    PublicAccessBlock, PutObject, PutPart, Reply, Retention, RetentionMode, RetentionPeriod, Seal,
+    PublicAccessBlock, PutObject, PutPart, Reply, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal,
     ShardException, SiteSeed, VersionChange, VersionId, Versioning, View, ViewError, WriteCondition, Written,
     encode, execute,
 };
@@ -266,6 +266,8 @@ fn commands_of_versions() -> Vec<Command> {
     };
     let upload = WriteId { session: SessionId(1), counter: 30 };
     let attributes = said(EncryptionMethod::SseC { key_md5: [6; 16] }, Lock::default());
+    let other_upload = WriteId { session: SessionId(1), counter: 31 };
+    let rewrap = Rewrap { replaces: Bytes::from_static(&[8; 60]), wrapped_key: Bytes::from_static(&[7; 64]) };
     let progress = |place| Command::NoteProgress { work: "lifecycle".into(), place };
     // As the clock of the log gives them: see the test.
     let at = |number: u64, sequence| {
@@ -377,6 +379,18 @@ fn commands_of_versions() -> Vec<Command> {
                 garbage: Garbage::Write(WriteId { session: SessionId(1), counter: 22 }),
             },
         },
+        // 76: data keys wrapped anew.
+        say("k", Some(second), VersionChange::Rewrap(rewrap.clone())),
+        Command::CreateUpload(CreateUpload {
+            bucket: locked,
+            key: text("n"),
+            upload: other_upload,
+            initiator: UserId(77),
+            owner: UserId(1000),
+            attributes: said(EncryptionMethod::SseS3, Lock::default()),
+            checksum: None,
+        }),
+        Command::RewrapUpload { bucket: locked, key: text("n"), upload: other_upload, rewrap },
     ]
 }
 
@@ -409,7 +423,7 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
             };
         }
     }
-    assert!(kinds.iter().copied().eq(0..=25), "not one of each: {kinds:?}");
+    assert!(kinds.iter().copied().eq(0..=26), "not one of each: {kinds:?}");
     let mut hash = blake3::Hasher::new();
     for (key, value) in &rows.0 {
         for bytes in [key, value] {
@@ -421,5 +435,5 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
     assert_eq!(hash.finalize().to_hex().as_str(), ROWS, "what commands come to has changed");
 }
 
-const LOG: &str = "63037759e8e888438b7d76f5245d1703b1a1d3f8ca9be7978fc275fadcbd24c5";
-const ROWS: &str = "46f7fd9818491ae2cdd3363c3cb418f7129631ef3bba8d81c2238ad507ab91ef";
+const LOG: &str = "fdbd1f015c8d6baea1d2faaf1ec26e6cb3feb26a4c7c949ee770a13edde992d9";
+const ROWS: &str = "2b63e7b5a324610058f0c018b24dac98d5a78075b742df31e09a3ec5145dcdc0";

@@ -10,6 +10,7 @@ mod authority;
 mod drives;
 mod health;
 mod people;
+mod rewrap;
 mod routes;
 mod sample;
 mod site_status;

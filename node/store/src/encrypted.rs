@@ -32,7 +32,7 @@ pub enum SealWith {
     /// The client's own, which is not kept.
     Customer {
         /// The key.
-        key: CustomerKey,
+        key: Box<CustomerKey>,
         /// Its MD5, by which the client knows it again.
         md5: [u8; 16],
     },
@@ -48,10 +48,7 @@ impl Inner {
     ) -> Result<(DataKey, Encryption), StoreError> {
         let (context, entropy) = (KeyContext { bucket, key }, &*self.runtime.entropy);
         let data_key = DataKey::random(entropy).map_err(internal)?;
-        let by_site = || {
-            let wrapped = self.keys.ring().wrap(&data_key, context, entropy)?;
-            Ok([&wrapped.key.0.to_be_bytes()[..], wrapped.sealed.as_bytes()].concat())
-        };
+        let by_site = || Ok(self.keys.ring().wrap(&data_key, context, entropy)?.to_bytes());
         let (method, wrapped_key) = match with {
             SealWith::Site => (EncryptionMethod::SseS3, by_site()),
             SealWith::Kms { key_id } => (EncryptionMethod::SseKms { key_id: key_id.clone() }, by_site()),
@@ -81,12 +78,7 @@ impl Inner {
                 other => internal(other),
             });
         }
-        let (id, sealed) = encryption
-            .wrapped_key
-            .split_first_chunk::<4>()
-            .ok_or_else(|| StoreError::internal("a wrapped key is too short"))?;
-        let sealed = SealedKey::from_bytes(sealed).map_err(internal)?;
-        let wrapped = WrappedKey { key: KeyId(u32::from_be_bytes(*id)), sealed };
+        let wrapped = WrappedKey::from_bytes(&encryption.wrapped_key).map_err(internal)?;
         self.keys.ring().unwrap(&wrapped, context).map_err(|error| match error {
             KeyError::UnknownKey(KeyId(number)) => StoreError::NoKey { number },
             other => internal(other),

@@ -133,6 +133,7 @@ impl Store {
         inner.spawn("repair", Inner::repair_drives);
         inner.spawn("scrub", Inner::scrub_drives);
         inner.spawn("collect garbage", Inner::collect_garbage);
+        inner.spawn("wrap keys anew", Inner::rewrap_keys);
         let (task, shards) = (Arc::new(cleanup_task), inner.shards.clone());
         inner.background.spawn("clean up", move || {
             let (task, shards) = (task.clone(), shards.clone());

@@ -2,14 +2,17 @@ use bytes::Bytes;
 use mucura_types::{CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
 
 use crate::codec::encode;
-use crate::command::{ChangeVersion, DeleteObject, PutObject, VersionChange, Written};
+use crate::command::{ChangeVersion, DeleteObject, PutObject, Rewrap, VersionChange, Written};
 use crate::decide::version::{Slot, lock_of};
 use crate::decide::{Decided, accept};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
-use crate::record::{Attributes, Body, ETag, Seal, VersionId, VersionRecord, VersionSummary, Versioning};
+use crate::record::{
+    Attributes, Body, ETag, Encryption, EncryptionMethod, Seal, VersionId, VersionRecord, VersionSummary,
+    Versioning,
+};
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
 /// The longest key (S3, object keys), bytes.
@@ -161,11 +164,26 @@ pub(super) fn change(change: &ChangeVersion, stamps: &Stamps, rows: &Overlay<'_>
             said.lock.retention = *retention;
         }
         VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
+        VersionChange::Rewrap(change) => accept!(rewrap(said, change)),
     }
     accept!(check_said(&change.key, &version.attributes));
     slot.put(order, &version, rows);
     let version = if version.summary.null { VersionId::Null } else { VersionId::At(order) };
     Ok(Ok(Reply::Changed { version }))
+}
+
+/// Wraps the data key anew, if it is the site's and as expected.
+pub(super) fn rewrap(said: &mut Attributes, change: &Rewrap) -> Result<(), Rejection> {
+    match &mut said.encryption {
+        Some(Encryption {
+            method: EncryptionMethod::SseS3 | EncryptionMethod::SseKms { .. },
+            wrapped_key,
+        }) if *wrapped_key == change.replaces => {
+            wrapped_key.clone_from(&change.wrapped_key);
+            Ok(())
+        }
+        _ => Err(Rejection::PreconditionFailed),
+    }
 }
 
 fn check_key(key: &[u8]) -> Result<(), Rejection> {

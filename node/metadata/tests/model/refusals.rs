@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use mucura_metadata::{
     Acl, Attributes, BucketChange, ChangeVersion, ChunkRecord, Command, CompleteUpload, DeleteObject, ETag,
-    Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention, RetentionMode, Seal,
-    VersionChange, Versioning, WriteCondition, Written,
+    EncryptionMethod, Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention,
+    RetentionMode, Seal, VersionChange, Versioning, WriteCondition, Written,
 };
 use mucura_types::{BucketId, CHUNK_BYTES_MAX, UserId, WriteId};
 
@@ -169,6 +169,12 @@ impl Model {
             }
             VersionChange::LegalHold(_) => {
                 if_so(Rejection::NoObjectLock, shelf.locks.is_none()).into_iter().collect()
+            }
+            VersionChange::Rewrap(rewrap) => {
+                let fits = kept.record.attributes.encryption.as_ref().is_some_and(|now| {
+                    !matches!(now.method, EncryptionMethod::SseC { .. }) && now.wrapped_key == rewrap.replaces
+                });
+                if_so(Rejection::PreconditionFailed, !fits).into_iter().collect()
             }
             VersionChange::Retention { retention, bypass } => {
                 let weakens = self.binding(kept, *bypass).is_some_and(|now| {

@@ -233,6 +233,9 @@ impl Model {
             VersionChange::Acl(acl) => said.acl = acl.clone(),
             VersionChange::Retention { retention, .. } => said.lock.retention = *retention,
             VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
+            VersionChange::Rewrap(rewrap) => {
+                said.encryption.as_mut().unwrap().wrapped_key = rewrap.wrapped_key.clone();
+            }
         }
         true
     }

@@ -166,8 +166,16 @@ pub enum Until {
 pub enum VersionAct {
     Tags(u8),
     Acl(u8),
-    Retention { keep: Option<Keep>, bypass: bool },
+    Retention {
+        keep: Option<Keep>,
+        bypass: bool,
+    },
     LegalHold(bool),
+    /// Whether the wrapped key is the one that is there.
+    Rewrap {
+        expected: bool,
+        to: u8,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -234,6 +242,8 @@ fn version_act() -> impl Strategy<Value = VersionAct> {
         6 => (proptest::option::weighted(0.9, keep()), any::<bool>())
             .prop_map(|(keep, bypass)| VersionAct::Retention { keep, bypass }),
         2 => proptest::bool::weighted(0.4).prop_map(VersionAct::LegalHold),
+        2 => (proptest::bool::weighted(0.8), any::<u8>())
+            .prop_map(|(expected, to)| VersionAct::Rewrap { expected, to }),
     ]
 }
 

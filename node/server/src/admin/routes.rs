@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::admin::answer::{AdminError, json_answer};
 use crate::admin::authority::authorise;
-use crate::admin::{drives, people, site_status};
+use crate::admin::{drives, people, rewrap, site_status};
 use crate::join;
 use crate::serve::{Node, Shown};
 
@@ -66,6 +66,8 @@ async fn route(node: &Node, method: &Method, path: &[&str], body: &[u8], deadlin
         (&Method::PUT, ["drives", drive]) => drives::replace(node, drive, parse(body)?).await,
         (&Method::POST, ["join-tokens"]) => join_token(node, &parse(body)?).await,
         (&Method::POST, ["leader"]) => transfer_leader(node, &parse(body)?).await,
+        (&Method::GET, ["encryption", "rewrap"]) => rewrap::status(node, deadline).await,
+        (&Method::POST, ["encryption", "rewrap"]) => rewrap::begin(node, &parse(body)?, deadline).await,
         (&Method::POST, ["scrub"]) => {
             let nodes = node.store.scrub_now(deadline).await?;
             Ok(json!({ "nodes": nodes }))

@@ -257,10 +257,10 @@ mod tests {
             certificate: certificate.as_bytes().to_vec(),
             key: key.as_bytes().to_vec(),
         };
-        let one = contents("ab", "c").fingerprint();
-        assert_eq!(one, contents("ab", "c").fingerprint());
-        assert_ne!(one, contents("a", "bc").fingerprint());
-        assert_ne!(one, contents("ab", "d").fingerprint());
+        let one = contents("ab", "c").seen();
+        assert_eq!(one, contents("ab", "c").seen());
+        assert_ne!(one, contents("a", "bc").seen());
+        assert_ne!(one, contents("ab", "d").seen());
     }
 
     proptest! {

@@ -168,6 +168,22 @@ pub struct WrappedKey {
     pub sealed: SealedKey,
 }
 
+impl WrappedKey {
+    /// As it is stored: the number of the key, and the data key.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [&self.key.0.to_be_bytes()[..], self.sealed.as_bytes()].concat()
+    }
+
+    /// The inverse of [`WrappedKey::to_bytes`].
+    ///
+    /// # Errors
+    /// `Refused`: of another length.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let (number, sealed) = bytes.split_first_chunk::<4>().ok_or(KeyError::Refused)?;
+        Ok(Self { key: KeyId(u32::from_be_bytes(*number)), sealed: SealedKey::from_bytes(sealed)? })
+    }
+}
+
 /// A key that wraps others.
 struct WrappingKey(LessSafeKey);
 

@@ -54,6 +54,9 @@ fn a_wrapped_key_opens_for_its_object_only() {
     assert!(OTHERS.iter().all(|other| is_refused(ring.unwrap(&wrapped, *other))));
     let same_id = KeyRing::new(KeyId(1), &bytes(2)).unwrap();
     assert!(is_refused(same_id.unwrap(&wrapped, CONTEXT)));
+    let stored = wrapped.to_bytes();
+    assert_eq!((WrappedKey::from_bytes(&stored).unwrap(), &stored[..4]), (wrapped, &[0, 0, 0, 1][..]));
+    assert!((0..stored.len()).all(|len| WrappedKey::from_bytes(&stored[..len]).is_err()));
     for at in 0..SEALED_KEY_BYTES {
         let mut damaged = *wrapped.sealed.as_bytes();
         damaged[at] ^= 1;
