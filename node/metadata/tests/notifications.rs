@@ -257,6 +257,7 @@ fn a_completed_upload_is_told_once() {
         key: key.clone(),
         upload,
         owner: WRITER,
+        initiator: WRITER,
         attributes: Attributes::default(),
         checksum: None,
     }))

@@ -144,6 +144,7 @@ impl Model {
             BucketChange::Document { document, text: None } => {
                 shelf.documents.remove(document);
             }
+            BucketChange::Notification(_) => unreachable!("it has a model of its own"),
         }
         true
     }
