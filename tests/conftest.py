@@ -85,7 +85,9 @@ def new_demo(folder: Path) -> Iterator[Callable[..., Demo]]:
 def shared_demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
     """One demo for all tests that only use a healthy site."""
     root = _work_folder("shared")
-    demo = Demo(root, environment={"MUCURA_S3_DOMAINS": "localhost"})
+    # One lies within the other, so that they must be told apart.
+    domains = {"MUCURA_S3_DOMAINS": "localhost", "MUCURA_S3_WEBSITE_DOMAINS": "web.localhost"}
+    demo = Demo(root, environment=domains)
     try:
         yield demo.start()
         demo.stop()

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -10,6 +11,7 @@ const EXAMPLES: &str = "Examples:
   mucuractl key disable MUCABCDEFGHIJKLMNOPQ
   mucuractl drive replace 3 /mnt/new-disk
   mucuractl node token
+  mucuractl policy explain --user alice --action s3:GetObject --resource photos/a.jpg
   mucuractl webhook add audit http://10.0.0.9:8080/events --secret-file /root/audit.secret
   mucuractl events --queue uploads --follow --json
   mucuractl bench put --size 4MiB --concurrency 16 --duration 30
@@ -63,11 +65,17 @@ pub(crate) enum Command {
     /// Nodes.
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Who may do what.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Events of buckets: shows the queues, or reads one.
     Events(EventsArguments),
     /// URLs that are called with events of buckets.
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Encryption keys of the site.
+    #[command(subcommand)]
+    Encryption(EncryptionCommand),
     /// Begins to read and verify every byte stored, now.
     Scrub,
     /// Measures the site through S3.
@@ -121,6 +129,20 @@ pub(crate) enum KeyCommand {
     Enable {
         /// The access key.
         access_key: String,
+    },
+}
+
+/// What can be done about encryption keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EncryptionCommand {
+    /// Shows which keys each node has; all should have the same.
+    Status,
+    /// Has what other keys of the site wrap wrapped by the active one, and waits
+    /// for it; then those keys can be taken out of the key file.
+    Rewrap {
+        /// Only what this key wraps, by its number.
+        #[arg(long)]
+        from: Option<u32>,
     },
 }
 
@@ -207,6 +229,56 @@ pub(crate) enum NodeCommand {
     },
 }
 
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  mucuractl policy explain --user alice --action s3:GetObject --resource arn:aws:s3:::photos/a.jpg
+  mucuractl policy explain --user anonymous --action s3:GetObject --resource photos/a.jpg --source-ip 192.0.2.7
+  mucuractl policy explain --user bob --action s3:ListBucket --resource photos --prefix home/bob/
+  mucuractl policy explain --user bob --action s3:PutObject --resource photos/b.jpg --secure --header x-amz-acl=private
+
+Nothing is done: the site says what it would decide of such a request now.
+Exit status: 0 allowed, 3 denied, 1 there is no answer, 2 not understood.";
+
+/// What can be asked about access.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Says whether a user may do something, and why.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
+}
+
+/// May this user do this, with this?
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Name or id of a user, `root`, or `anonymous`.
+    #[arg(long)]
+    pub(crate) user: String,
+    /// As policies name it, such as s3:GetObject.
+    #[arg(long)]
+    pub(crate) action: String,
+    /// BUCKET or BUCKET/KEY, or the ARN of it.
+    #[arg(long)]
+    pub(crate) resource: String,
+    /// Where the request comes from.
+    #[arg(long, value_name = "IP")]
+    pub(crate) source_ip: Option<IpAddr>,
+    /// The request comes over TLS.
+    #[arg(long)]
+    pub(crate) secure: bool,
+    /// A header of the request; may be given several times.
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = parse_header)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The prefix that is listed.
+    #[arg(long)]
+    pub(crate) prefix: Option<String>,
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a header is NAME=VALUE".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +298,7 @@ mod tests {
             "mucuractl user create bob --email b@example.org --json",
             "mucuractl drive replace 3 --json --admin http://127.0.0.1:1",
             "mucuractl key disable AK",
+            "mucuractl policy explain --user u --action s3:GetObject --resource b/k --header a=b --header c=d=e",
             "mucuractl events",
             "mucuractl events --list --json",
             "mucuractl events --queue q --follow --max 3 --no-ack",
@@ -237,5 +310,7 @@ mod tests {
         assert!(parse("mucuractl events --follow").is_err());
         assert!(parse("mucuractl user create bob").is_err());
         assert!(parse("mucuractl frobnicate").is_err());
+        assert!(parse("mucuractl policy explain --user u --action a --resource b --header c").is_err());
+        assert!(parse("mucuractl policy explain --user u --action a --resource b --source-ip c").is_err());
     }
 }

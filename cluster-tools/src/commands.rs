@@ -5,12 +5,21 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::access::Access;
-use crate::cli::{Arguments, Command, NodeCommand};
+use crate::cli::{Arguments, Command, NodeCommand, PolicyCommand};
 use crate::client::Client;
-use crate::{bench, drives, events, people, site_status};
+use crate::{bench, drives, encryption, events, people, policy, site_status};
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// What was asked for is done.
+    Done,
+    /// It was asked whether something is allowed, and it is not.
+    Denied,
+}
 
 /// Carries out a command line.
-pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let out = Output { json: arguments.json };
     let client = Client::new(Access::find(&arguments.access)?);
     match arguments.command {
@@ -24,6 +33,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Node(command) => node(&client, command, &out).await,
         Command::Events(arguments) => events::events(&client, arguments, &out).await,
         Command::Webhook(command) => events::webhook(&client, command, &out).await,
+        Command::Encryption(command) => encryption::encryption(&client, command, &out).await,
         Command::Scrub => {
             let answer = client.ask(Method::POST, "scrub", &json!({})).await?;
             out.show(&answer, |answer| {
@@ -31,8 +41,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 format!("{nodes} nodes are verifying every shard they hold.\n")
             })
         }
+        Command::Policy(PolicyCommand::Explain(arguments)) => {
+            return policy::explain(&client, &arguments, &out).await;
+        }
         Command::Bench(arguments) => bench::run(&client, arguments, &out).await,
-    }
+    }?;
+    Ok(Outcome::Done)
 }
 
 async fn node(client: &Client, command: NodeCommand, out: &Output) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
 use crate::commands::{list, text};
+use crate::encryption::disagreement;
 use crate::table::Table;
 use crate::units::bytes;
 
@@ -19,13 +20,14 @@ pub(crate) fn table(status: &Value) -> String {
                 .map(|field| text(node, field)),
         );
     }
+    let nodes_told = disagreement(list(status, "nodes")).map_or(String::new(), |told| format!("{told}\n"));
     let events = status.get("events").unwrap_or(&Value::Null);
     let lost = events.get("lost").and_then(Value::as_u64).filter(|lost| *lost > 0);
     let lost = lost.map_or_else(String::new, |lost| format!(", {lost} LOST"));
     format!(
         "Site {site}   leader: node {leader}   stripes at risk: {at_risk}\n\
          Placement {profile} on {count} drives, epoch {epoch}\n\
-         Events waiting: {waiting}{lost}\n\n{nodes}\n{drives}",
+         Events waiting: {waiting}{lost}\n{nodes_told}\n{nodes}\n{drives}",
         waiting = text(events, "waiting"),
         site = text(status, "site"),
         leader = text(status, "leader"),

@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import pytest
 import requests
 
 from harness.clients import boto3_client
@@ -55,7 +54,6 @@ def test_parts_of_an_unfinished_upload_are_listed_and_aborted(site: Site, bucket
     assert upload not in s3cmd(site, folder, "multipart", f"s3://{bucket}")
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="access control lists are not served")
 def test_an_object_is_made_public(site: Site, bucket: str, folder: Path) -> None:
     (folder / "file").write_bytes(b"for all")
     s3cmd(site, folder, "put", str(folder / "file"), f"s3://{bucket}/file")
@@ -63,21 +61,18 @@ def test_an_object_is_made_public(site: Site, bucket: str, folder: Path) -> None
     assert requests.get(f"{site.endpoints[0]}/{bucket}/file", timeout=10).content == b"for all"
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="tags are not served")
 def test_tags_are_set_and_read(site: Site, bucket: str, folder: Path) -> None:
     (folder / "file").write_bytes(b"x")
     s3cmd(site, folder, "put", str(folder / "file"), f"s3://{bucket}/file")
     s3cmd(site, folder, "settagging", f"s3://{bucket}/file", "colour=blue")
-    assert "colour=blue" in s3cmd(site, folder, "gettagging", f"s3://{bucket}/file")
+    assert "colour:\tblue" in s3cmd(site, folder, "gettagging", f"s3://{bucket}/file")
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="versioning is not served")
 def test_versioning_is_turned_on(site: Site, bucket: str, folder: Path) -> None:
     s3cmd(site, folder, "setversioning", f"s3://{bucket}", "enable")
     assert boto3_client(site).get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="lifecycle rules are not served")
 def test_objects_are_set_to_expire(site: Site, bucket: str, folder: Path) -> None:
     s3cmd(site, folder, "expire", "--expiry-days=3", f"s3://{bucket}")
     assert "3" in s3cmd(site, folder, "getlifecycle", f"s3://{bucket}")

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import pytest
 import uproot
 from uproot.source.http import HTTPSource, MultithreadedHTTPSource
 
@@ -33,7 +32,6 @@ def test_arrays_come_back_the_same(site: Site, bucket: str, folder: Path) -> Non
     exercise(site, bucket, folder)
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=True, reason="several ranges are answered with the whole object")
 def test_several_baskets_come_in_one_answer(site: Site, bucket: str, folder: Path) -> None:
     written = _write(folder / "events.root")
     link = _put(site, bucket, folder / "events.root")

@@ -1,16 +1,15 @@
 """Users, their keys, and what belongs to whom."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from harness.clients import boto3_client
 from harness.ctl import CtlFailed
 from harness.demo import Demo
 from harness.errors import refused
-from harness.site import Keys, Site
+from harness.people import client_of
+from harness.site import Site
 
 
 @pytest.fixture
@@ -25,10 +24,6 @@ def new_user(demo: Demo, request: pytest.FixtureRequest) -> Callable[[], dict[st
     return make
 
 
-def client_of(site: Site, user: dict[str, str], node: int = 0) -> Any:
-    return boto3_client(dataclasses.replace(site, keys=Keys(user["access_key"], user["secret_key"])), node)
-
-
 def test_a_new_user_can_work_at_once_through_every_node(site: Site, new_user: Any) -> None:
     user = new_user()
     for node in range(len(site.endpoints)):
@@ -37,53 +32,6 @@ def test_a_new_user_can_work_at_once_through_every_node(site: Site, new_user: An
         s3.create_bucket(Bucket=name)
         s3.put_object(Bucket=name, Key="k", Body=b"x")
         assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"x"
-
-
-def test_what_belongs_to_another_is_denied(site: Site, s3: Any, bucket: str, new_user: Any) -> None:
-    s3.put_object(Bucket=bucket, Key="k", Body=b"secret")
-    upload = s3.create_multipart_upload(Bucket=bucket, Key="u")["UploadId"]
-    other = client_of(site, new_user())
-    own = f"{bucket}-others"
-    other.create_bucket(Bucket=own)
-    name = {"Bucket": bucket, "Key": "k"}
-    for call in (
-        lambda: other.get_object(**name),
-        lambda: other.put_object(**name, Body=b"x"),
-        lambda: other.delete_object(**name),
-        lambda: other.list_objects_v2(Bucket=bucket),
-        lambda: other.list_objects(Bucket=bucket),
-        lambda: other.delete_bucket(Bucket=bucket),
-        lambda: other.get_bucket_location(Bucket=bucket),
-        lambda: other.list_multipart_uploads(Bucket=bucket),
-        lambda: other.create_multipart_upload(**name),
-        lambda: other.upload_part(Bucket=bucket, Key="u", UploadId=upload, PartNumber=1, Body=b"x"),
-        lambda: other.list_parts(Bucket=bucket, Key="u", UploadId=upload),
-        lambda: other.abort_multipart_upload(Bucket=bucket, Key="u", UploadId=upload),
-        lambda: other.copy_object(Bucket=own, Key="stolen", CopySource=name),
-        lambda: other.copy_object(**name, CopySource={"Bucket": own, "Key": "k"}),
-        lambda: other.get_object(Bucket=bucket, Key="no-such-key"),
-    ):
-        with refused("AccessDenied", 403):
-            call()
-    with refused("403", 403):
-        other.head_object(**name)
-    with refused("403", 403):
-        other.head_bucket(Bucket=bucket)
-    assert bucket not in [row["Name"] for row in other.list_buckets()["Buckets"]]
-    assert s3.get_object(**name)["Body"].read() == b"secret"
-    answer = _delete_many(other, bucket)
-    assert answer in ("AccessDenied", "per key"), answer
-    assert s3.get_object(**name)["Body"].read() == b"secret"
-
-
-def _delete_many(other: Any, bucket: str) -> str:
-    """AWS denies the whole or each key."""
-    try:
-        rows = other.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k"}]})
-    except other.exceptions.ClientError as error:
-        return str(error.response["Error"]["Code"])
-    denied = [row["Code"] for row in rows.get("Errors", [])] == ["AccessDenied"]
-    return "per key" if denied and "Deleted" not in rows else f"{rows}"
 
 
 def test_a_name_taken_by_another_is_taken(site: Site, bucket: str, new_user: Any) -> None:

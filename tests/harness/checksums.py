@@ -15,9 +15,9 @@ def _table(polynomial: int) -> list[int]:
     return table
 
 
-def _reflected_crc(data: bytes, table: list[int], width: int) -> bytes:
+def _reflected_crc(data: bytes, table: list[int], width: int, before: int = 0) -> bytes:
     ones = (1 << width) - 1
-    crc = ones
+    crc = ones ^ before
     for byte in data:
         crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
     return (crc ^ ones).to_bytes(width // 8, "big")
@@ -37,6 +37,17 @@ DIGESTS: dict[str, Callable[[bytes], bytes]] = {
 
 def checksum(algorithm: str, data: bytes) -> str:
     return base64.b64encode(DIGESTS[algorithm](data)).decode()
+
+
+def crc_of_both(algorithm: str, first: str, rest: bytes) -> str:
+    """The CRC of bytes whose CRC is `first` and of those that follow."""
+    before = int.from_bytes(base64.b64decode(first), "big")
+    value = {
+        "crc32": lambda: zlib.crc32(rest, before).to_bytes(4, "big"),
+        "crc32c": lambda: _reflected_crc(rest, _CRC32C, 32, before),
+        "crc64nvme": lambda: _reflected_crc(rest, _CRC64NVME, 64, before),
+    }[algorithm]()
+    return base64.b64encode(value).decode()
 
 
 def content_md5(data: bytes) -> str:

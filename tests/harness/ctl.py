@@ -24,7 +24,13 @@ class Ctl:
         }
 
     def run(self, *arguments: str, timeout_s: float = 60) -> str:
-        done = subprocess.run(
+        done = self._done(*arguments, timeout_s=timeout_s)
+        if done.returncode != 0:
+            raise CtlFailed(f"mucuractl {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _done(self, *arguments: str, timeout_s: float) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
             [str(self._program), *arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -33,9 +39,6 @@ class Ctl:
             timeout=timeout_s,
             check=False,
         )
-        if done.returncode != 0:
-            raise CtlFailed(f"mucuractl {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout
 
     def json(self, *arguments: str, timeout_s: float = 60) -> Any:
         return json.loads(self.run(*arguments, "--json", timeout_s=timeout_s))
@@ -49,3 +52,13 @@ class Ctl:
         user = self.json("user", "create", name, "--email", f"{name}@example.org")
         assert {"id", "name", "email", "access_key", "secret_key"} <= user.keys(), user
         return dict(user)
+
+    def explain(self, user: str, action: str, resource: str, *more: str) -> dict[str, Any]:
+        """What the site would decide; the exit status says the same."""
+        asked = ["policy", "explain", "--user", user, "--action", action, "--resource", resource, *more]
+        done = self._done(*asked, "--json", timeout_s=60)
+        if done.returncode not in (0, 3):
+            raise CtlFailed(f"mucuractl {' '.join(asked)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        answer = dict(json.loads(done.stdout))
+        assert answer["allowed"] == (done.returncode == 0), (done.returncode, answer)
+        return answer

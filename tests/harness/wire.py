@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -39,16 +40,23 @@ def get(url: str, timeout_s: float) -> Response:
         connection.close()
 
 
+# A server may close a connection that is idle, at any time.
+_IDLE_S = 10.0
+
+
 class Connection:
-    """A kept connection to one endpoint. After any failure it is made anew."""
+    """A kept connection to one endpoint. After any failure, and when it was idle, it is made anew."""
 
     def __init__(self, endpoint: str, timeout_s: float):
         self._address = host_and_port(endpoint)
         self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection | None = None
+        self._used_at = 0.0
 
     def send(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
         """Sends exactly these headers (and `Host`, if it is among them)."""
+        if time.monotonic() - self._used_at > _IDLE_S:
+            self.close()
         if self._connection is None:
             self._connection = http.client.HTTPConnection(*self._address, timeout=self._timeout_s)
             self._connection.connect()
@@ -63,6 +71,7 @@ class Connection:
         except (OSError, http.client.HTTPException):
             self.close()
             raise
+        self._used_at = time.monotonic()
         if response.headers.get("connection", "").lower() == "close":
             self.close()
         return response

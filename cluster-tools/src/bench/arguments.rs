@@ -51,6 +51,9 @@ pub(crate) struct BenchArguments {
     /// The bucket; made if it is not there.
     #[arg(long, default_value = "mucura-bench")]
     pub(crate) bucket: String,
+    /// Have what is stored encrypted by the site's key (SSE-S3).
+    #[arg(long)]
+    pub(crate) sse: bool,
     /// Leave the objects there.
     #[arg(long)]
     pub(crate) keep: bool,

@@ -10,7 +10,7 @@ use crate::bench::cpu;
 use crate::bench::meter::{Meter, Operation, Progress};
 use crate::bench::pattern::Pattern;
 use crate::bench::report::Report;
-use crate::bench::s3_client::S3Client;
+use crate::bench::s3_client::{Encryption, S3Client};
 use crate::client::Client;
 use crate::commands::{Output, list, text};
 use crate::units::to_f64;
@@ -33,8 +33,9 @@ struct Shared {
 /// Runs a benchmark and shows what it came to; fails if any request did.
 pub(crate) async fn run(client: &Client, arguments: BenchArguments, out: &Output) -> anyhow::Result<()> {
     let endpoints = endpoints(client, &arguments).await?;
+    let encryption = if arguments.sse { Encryption::SseS3 } else { Encryption::None };
     let s3 = |endpoint: &String| {
-        S3Client::new(endpoint, &arguments.bucket, &arguments.region, client.credentials())
+        S3Client::new(endpoint, &arguments.bucket, &arguments.region, client.credentials(), encryption)
     };
     let clients: Vec<S3Client> = endpoints.iter().map(s3).collect();
     let first = clients.first().context("the site has no S3 endpoint")?.clone();

@@ -25,16 +25,32 @@ pub(super) struct S3Client {
     region: String,
     credentials: Credentials,
     http: HttpClient,
+    encryption: Encryption,
+}
+
+/// How what is stored is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encryption {
+    None,
+    /// Sealed by a key of the site.
+    SseS3,
 }
 
 impl S3Client {
-    pub(super) fn new(endpoint: &str, bucket: &str, region: &str, credentials: &Credentials) -> Self {
+    pub(super) fn new(
+        endpoint: &str,
+        bucket: &str,
+        region: &str,
+        credentials: &Credentials,
+        encryption: Encryption,
+    ) -> Self {
         Self {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             bucket: bucket.to_owned(),
             region: region.to_owned(),
             credentials: credentials.clone(),
             http: http_client(),
+            encryption,
         }
     }
 
@@ -110,6 +126,9 @@ impl S3Client {
             && let Some(length) = hyper::body::Body::size_hint(&body).exact()
         {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if method == Method::PUT && !key.is_empty() && self.encryption == Encryption::SseS3 {
+            headers.insert("x-amz-server-side-encryption", HeaderValue::from_static("AES256"));
         }
         let target = Expected { region: &self.region, service: "s3" };
         sign(&self.credentials, target, &method, &uri, &mut headers, PayloadMode::Unsigned, now_ms())?;

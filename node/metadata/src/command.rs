@@ -202,6 +202,17 @@ pub enum Command {
         /// The last of them.
         through: u64,
     },
+    /// The data key of an upload is wrapped by another key of the site.
+    RewrapUpload {
+        /// Where.
+        bucket: BucketId,
+        /// Which key.
+        key: Bytes,
+        /// Which upload.
+        upload: WriteId,
+        /// How.
+        rewrap: Rewrap,
+    },
 }
 
 /// A change that others may be told of.
@@ -241,6 +252,15 @@ pub struct Notification {
     pub rules: Vec<NotificationRule>,
     /// The request that sets it; targets that are new to the bucket hear of it.
     pub request: RequestIds,
+}
+
+/// A data key of the site, wrapped anew; the bodies stay as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewrap {
+    /// How it must be wrapped now.
+    pub replaces: Bytes,
+    /// How it is from now on.
+    pub wrapped_key: Bytes,
 }
 
 /// What a new bucket begins with.
@@ -334,6 +354,8 @@ pub enum VersionChange {
         /// The new one.
         to: Option<String>,
     },
+    /// Its data key is wrapped by another key of the site.
+    Rewrap(Rewrap),
 }
 
 /// What a new site begins with.

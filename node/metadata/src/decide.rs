@@ -83,6 +83,9 @@ pub(crate) fn decide(command: &Command, stamps: &mut Stamps, rows: &Overlay<'_>)
         }
         Command::RemoveWebhook { name } => webhook::remove(name, rows),
         Command::DropEvents { target, through } => notification::drop_events(target, *through, rows),
+        Command::RewrapUpload { bucket, key, upload, rewrap } => {
+            upload::rewrap(*bucket, key, *upload, rewrap, rows)
+        }
     }
 }
 

@@ -29,8 +29,8 @@ pub use batch::{Batch, Envelope, SEQUENCE_WINDOW};
 pub use codec::{DecodeError, decode, encode};
 pub use command::{
     BucketChange, ChangeVersion, Command, CompleteUpload, CreateUpload, CreateUser, DeleteCondition,
-    DeleteObject, NewBucket, NewKey, Notification, ObjectChange, PutObject, PutPart, SiteSeed, VersionChange,
-    WriteCondition, Written,
+    DeleteObject, NewBucket, NewKey, Notification, ObjectChange, PutObject, PutPart, Rewrap, SiteSeed,
+    VersionChange, WriteCondition, Written,
 };
 pub use execute::{ExecuteError, Executed, WriteSet, execute};
 pub use query::{

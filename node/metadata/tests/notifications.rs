@@ -256,8 +256,8 @@ fn a_completed_upload_is_told_once() {
         bucket,
         key: key.clone(),
         upload,
-        owner: WRITER,
         initiator: WRITER,
+        owner: WRITER,
         attributes: Attributes::default(),
         checksum: None,
     }))

@@ -2,16 +2,17 @@
 //! is gathered what it rests on.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use mucura_metadata::{BucketRecord, UploadRecord, VersionId, Versioning};
 use mucura_s3_wire::access::{
-    BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question, Requester,
-    Resource, bucket_is_public, check_acl_supported, check_public_acl, check_public_policy, decide,
-    decide_missing,
+    AclOf, BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question,
+    Requester, Resource, bucket_is_public, check_acl_supported, check_public_acl, check_public_policy,
+    decide, decide_missing,
 };
-use mucura_s3_wire::acl::{Acl, AclRequest};
-use mucura_s3_wire::policy::{Action, Policy};
+use mucura_s3_wire::acl::{Acl, AclRequest, Grant};
+use mucura_s3_wire::policy::{Action, Asked, Policy, Verdict};
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::{ObjectInfo, ROOT_USER};
 
@@ -27,7 +28,7 @@ pub(crate) struct Bucket {
     pub(crate) record: BucketRecord,
     owner: String,
     acl: Acl,
-    policy: Option<Policy>,
+    policy: Option<Arc<Policy>>,
 }
 
 /// An object as far as access is concerned.
@@ -37,7 +38,7 @@ struct Known {
 }
 
 impl Bucket {
-    pub(crate) fn new(name: String, record: BucketRecord, policy: Option<Policy>) -> Self {
+    pub(crate) fn new(name: String, record: BucketRecord, policy: Option<Arc<Policy>>) -> Self {
         let acl = acl::shown(record.acl.as_ref(), record.owner);
         Self { owner: record.owner.to_string(), name, record, acl, policy }
     }
@@ -48,15 +49,15 @@ impl Bucket {
             acl: &self.acl,
             ownership: self.ownership(),
             block: self.block(),
-            policy: self.policy.as_ref(),
+            policy: self.policy.as_deref(),
         }
     }
 
-    fn ownership(&self) -> ObjectOwnership {
+    pub(crate) fn ownership(&self) -> ObjectOwnership {
         self.record.ownership.map(settings::shown_ownership).unwrap_or(ObjectOwnership::ObjectWriter)
     }
 
-    fn block(&self) -> PublicAccessBlock {
+    pub(crate) fn block(&self) -> PublicAccessBlock {
         self.record.public_access.map(settings::shown_block).unwrap_or_default()
     }
 
@@ -67,7 +68,7 @@ impl Bucket {
 
     /// Whether everybody may do something with it.
     pub(crate) fn is_public(&self) -> bool {
-        bucket_is_public(&self.acl, self.policy.as_ref())
+        bucket_is_public(&self.acl, self.policy.as_deref())
     }
 
     /// Whether its versions have ids that clients see.
@@ -151,7 +152,8 @@ impl Call<'_> {
         let policy = match self.fresh.policy(&record).await? {
             None => None,
             Some(text) => {
-                let policy = std::str::from_utf8(&text).ok().and_then(|text| Policy::parse(text, name).ok());
+                let parse = |text: &[u8]| Policy::parse(std::str::from_utf8(text).ok()?, name).ok();
+                let policy = self.shared.policies.get(record.id, &text, parse);
                 // To go on without it would be to let in whom it keeps out.
                 Some(policy.ok_or_else(|| {
                     tracing::error!(bucket = name, "the stored policy of a bucket cannot be read");
@@ -164,8 +166,13 @@ impl Call<'_> {
 
     /// Whether the caller may do this with the bucket.
     pub(crate) fn allow_bucket(&self, bucket: &Bucket, action: Action) -> Result<(), Failure> {
+        self.refuse_unless(self.judge_bucket(bucket, action)?)
+    }
+
+    /// The same, with the reason.
+    pub(crate) fn judge_bucket(&self, bucket: &Bucket, action: Action) -> Result<Decision, Failure> {
         let context = self.context_of(bucket, None)?;
-        self.refuse_unless(decide(&self.question(bucket, action, None, None, &context)))
+        Ok(decide(&self.question(bucket, action, None, None, &context)))
     }
 
     /// Whether the caller may list what is in the bucket.
@@ -182,9 +189,59 @@ impl Call<'_> {
         key: &str,
         object: Option<&ObjectInfo>,
     ) -> Result<(), Failure> {
+        self.refuse_unless(self.judge_object(bucket, action, key, object)?)
+    }
+
+    /// The same, with the reason.
+    pub(crate) fn judge_object(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: &str,
+        object: Option<&ObjectInfo>,
+    ) -> Result<Decision, Failure> {
         let known = object.map(Known::of);
         let context = self.context_of(bucket, object)?;
-        self.refuse_unless(decide(&self.question(bucket, action, Some(key), known.as_ref(), &context)))
+        Ok(decide(&self.question(bucket, action, Some(key), known.as_ref(), &context)))
+    }
+
+    /// Whether the caller, who wants to do this, may know that there is no such
+    /// object.
+    pub(crate) fn judge_missing(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: &str,
+    ) -> Result<Decision, Failure> {
+        let context = self.context_of(bucket, None)?;
+        Ok(decide_missing(&self.question(bucket, action, Some(key), None, &context)))
+    }
+
+    /// What the policy of the bucket says, if it has one.
+    pub(crate) fn policy_says(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: Option<&str>,
+        object: Option<&ObjectInfo>,
+    ) -> Result<Option<Verdict>, Failure> {
+        let Some(policy) = &bucket.policy else { return Ok(None) };
+        let context = self.context_of(bucket, object)?;
+        let resource = Resource { bucket: &bucket.name, key };
+        let asked = Asked { requester: self.requester(), action, resource, context: &context };
+        Ok(Some(policy.evaluate(&asked)))
+    }
+
+    /// The grants that speak of the caller, whether they count or not.
+    pub(crate) fn grants(&self, bucket: &Bucket, object: Option<&ObjectInfo>) -> Vec<(AclOf, Grant)> {
+        let of_object = object.map(|object| (AclOf::Object, Known::of(object).acl));
+        let lists = [(AclOf::Bucket, bucket.acl.clone())].into_iter().chain(of_object);
+        let mut grants = Vec::new();
+        for (of, acl) in lists {
+            let meant = acl.grants().iter().filter(|grant| grant.grantee.covers(self.requester()));
+            grants.extend(meant.map(|grant| (of, grant.clone())));
+        }
+        grants
     }
 
     /// Whether the caller may do this with an upload: who began it may.
@@ -216,8 +273,7 @@ impl Call<'_> {
         if let Some(there) = there {
             self.allow_object(bucket, action, key, Some(there))?;
         } else {
-            let context = self.context_of(bucket, None)?;
-            self.refuse_unless(decide_missing(&self.question(bucket, action, Some(key), None, &context)))?;
+            self.refuse_unless(self.judge_missing(bucket, action, key)?)?;
         }
         let (code, named) = match version {
             Some(_) => (ErrorCode::NoSuchVersion, true),
@@ -235,7 +291,8 @@ impl Call<'_> {
             Some(object) if object.is_delete_marker() => {
                 let code = if named { ErrorCode::MethodNotAllowed } else { code };
                 let error = S3Error::new(code).field("Key", key);
-                Err(Failure::DeleteMarker { error, version: object.version_id() })
+                let modified_ms = object.record.summary.modified.0;
+                Err(Failure::DeleteMarker { error, version: object.version_id(), modified_ms })
             }
             Some(object) => Ok(object),
         }

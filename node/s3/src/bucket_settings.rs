@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
-use mucura_metadata::{self as kept, BucketChange, BucketDocument, BucketRecord, Versioning};
+use mucura_metadata::{self as kept, BucketChange, BucketDocument, Versioning};
 use mucura_s3_wire::acl::{AclRequest, parse_acl};
 use mucura_s3_wire::config::cors::CorsConfiguration;
 use mucura_s3_wire::config::encryption::EncryptionConfiguration;
@@ -193,11 +193,15 @@ pub(crate) async fn put(
             let text = new_policy(&bucket, &body)?;
             BucketChange::Document { document: BucketDocument::Policy, text: Some(text) }
         }
+        BucketSetting::RequestPayment => {
+            // The owner pays: there is nothing else to be had, and nothing to keep.
+            RequestPayment::parse(&body)?;
+            return Ok(Answer::ok());
+        }
         BucketSetting::Notification => notification::asked(call, &body).await?,
         setting => {
-            let (record, classes) = (bucket.record.clone(), call.shared.config.storage_classes.clone());
-            let changed = move || changed(setting, &record, &classes, &body);
-            call.shared.compute(changed).await??
+            let classes = call.shared.config.storage_classes.clone();
+            call.shared.compute(move || changed(setting, &classes, &body)).await??
         }
     };
     call.store().change_bucket(bucket.record.id, change, call.deadline()).await?;
@@ -209,12 +213,7 @@ pub(crate) async fn put(
 }
 
 /// The change that a document asks for.
-fn changed(
-    setting: BucketSetting,
-    bucket: &BucketRecord,
-    classes: &[String],
-    body: &[u8],
-) -> Result<BucketChange, S3Error> {
+fn changed(setting: BucketSetting, classes: &[String], body: &[u8]) -> Result<BucketChange, S3Error> {
     let document = |document, text: String| BucketChange::Document { document, text: Some(text.into()) };
     Ok(match setting {
         BucketSetting::Versioning => {
@@ -260,14 +259,10 @@ fn changed(
         BucketSetting::Website => {
             document(BucketDocument::Website, WebsiteConfiguration::parse(body)?.to_xml())
         }
-        BucketSetting::RequestPayment => {
-            RequestPayment::parse(body)?;
-            // The owner pays: there is nothing else to be had.
-            BucketChange::PublicAccess(bucket.public_access)
-        }
         BucketSetting::Acl
         | BucketSetting::Notification
         | BucketSetting::Policy
+        | BucketSetting::RequestPayment
         | BucketSetting::Location
         | BucketSetting::PolicyStatus => {
             return Err(ErrorCode::MethodNotAllowed.into());

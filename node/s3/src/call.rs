@@ -25,6 +25,8 @@ pub(crate) struct Call<'a> {
     pub(crate) fresh: Fresh,
     /// Who signed; none: nobody did.
     pub(crate) signer: Option<Signer>,
+    /// What the signature covers of the body, where there is one.
+    pub(crate) verified: Option<Verified>,
     /// The same as a user: the anonymous one, where nobody did.
     pub(crate) user: UserId,
     /// The account that must own the bucket, if the client insists on one.
@@ -44,7 +46,6 @@ pub(crate) struct Signer {
     pub(crate) name: String,
     /// How the request was signed, as conditions know it.
     pub(crate) form: (&'static str, &'static str),
-    pub(crate) verified: Verified,
 }
 
 /// Users as answers show them.
@@ -60,9 +61,9 @@ impl Shown {
 
 impl Signer {
     /// Whoever the secret belongs to that a claim was verified with.
-    pub(crate) fn new(principal: Principal, form: (&'static str, &'static str), verified: Verified) -> Self {
+    pub(crate) fn new(principal: Principal, form: (&'static str, &'static str)) -> Self {
         let Principal { user, name, .. } = principal;
-        Self { user, id: user.to_string(), name, form, verified }
+        Self { user, id: user.to_string(), name, form }
     }
 }
 
@@ -152,7 +153,7 @@ impl Call<'_> {
         said: RequestBody,
         payload: &'p mut Payload,
     ) -> Result<UploadBody<'p>, S3Error> {
-        let verified = self.signer.as_ref().map(|signer| &signer.verified);
+        let verified = self.verified.as_ref();
         // The signature covers what the claim says: nothing else may be believed.
         let believed = match verified {
             Some(verified) => said.payload == verified.payload,

@@ -46,6 +46,7 @@ pub(crate) async fn complete(
             checksum
         }
     };
+    let lifecycle = Lifecycle::of(call, &bucket).await?;
     let complete = CompleteRequest {
         bucket: bucket.record.id,
         key: request.key.clone(),
@@ -66,7 +67,7 @@ pub(crate) async fn complete(
     if let Some((size, attributes)) = &told {
         let (key, modified_ms) = (&request.key, stored.order.time.timestamp().0);
         let current = Current { key, size: *size, modified_ms, attributes };
-        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut answer.headers);
+        lifecycle.show_expiration(&current, &mut answer.headers);
     }
     encryption::show(encrypted.as_ref(), &mut answer.headers);
     Ok(answer)

@@ -9,6 +9,8 @@ pub struct S3Config {
     pub domains: Vec<String>,
     /// The storage classes that there are besides `STANDARD`.
     pub storage_classes: Vec<String>,
+    /// The names under which the web sites of buckets appear as host names.
+    pub website_domains: Vec<String>,
     /// What answers name this node by (`x-amz-id-2`). Visible text.
     pub host_id: String,
     /// The names under which clients may ask for the site's key as a key of a
@@ -21,12 +23,14 @@ pub struct S3Config {
 }
 
 impl S3Config {
-    /// With the usual time-outs: 5 s for the metadata, 30 s for a silent client.
+    /// Without web sites, and with the usual time-outs: 5 s for the metadata, 30 s for a silent
+    /// client.
     pub fn new(region: impl Into<String>, domains: Vec<String>, host_id: impl Into<String>) -> Self {
         Self {
             region: region.into(),
             domains,
             storage_classes: Vec::new(),
+            website_domains: Vec::new(),
             host_id: host_id.into(),
             kms_keys: Vec::new(),
             metadata_timeout: Duration::from_secs(5),

@@ -23,6 +23,8 @@ const COPY_SOURCE_VERSION: HeaderName = HeaderName::from_static("x-amz-copy-sour
 
 pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
+    // Who may not write is told so, whatever is to be copied.
+    call.allow_object(&bucket, Action::PutObject, &request.key, None)?;
     let source = find_source(call, &request.source).await?;
     let new = NewObject::prepare(
         call,

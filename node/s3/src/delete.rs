@@ -7,6 +7,7 @@ use mucura_s3_wire::conditions::{EtagMatch, WriteCondition};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{DeleteObject, DeleteObjects, check_key};
 use mucura_s3_wire::xml::{DeleteKey, DeletedKey, delete_result, parse_delete};
+use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::Deleted;
 use tokio::time::Instant;
 
@@ -78,7 +79,9 @@ async fn delete_listed(
             None => DeleteCondition::default(),
             Some(etag) => conditions::of_delete(&WriteCondition::matches(EtagMatch::parse(etag)))?,
         };
-        let version = parse_version(object.version.as_deref())?;
+        // Where many are deleted, S3 takes what is no id for one of no version.
+        let version =
+            parse_version(object.version.as_deref()).map_err(|_| S3Error::new(ErrorCode::NoSuchVersion))?;
         let doomed = Doomed { key: object.key.clone(), version, bypass, condition };
         delete_one(call, bucket, doomed, deadline).await
     };

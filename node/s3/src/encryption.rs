@@ -81,7 +81,7 @@ fn kms_key(known: &[String], asked: Option<String>) -> Result<String, S3Error> {
 }
 
 fn customer(key: &WireKey) -> Result<SealWith, StoreError> {
-    Ok(SealWith::Customer { key: opening(key)?, md5: key.md5() })
+    Ok(SealWith::Customer { key: Box::new(opening(key)?), md5: key.md5() })
 }
 
 fn opening(key: &WireKey) -> Result<CustomerKey, StoreError> {

@@ -1,8 +1,9 @@
 //! From the errors of the use cases to those of S3.
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use mucura_metadata::{Rejection, VersionId};
 use mucura_s3_wire::sse::wrong_customer_key;
+use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::StoreError;
 
@@ -22,6 +23,8 @@ pub(crate) enum Failure {
         error: S3Error,
         /// The marker.
         version: VersionId,
+        /// When it was made.
+        modified_ms: u64,
     },
     /// A use case came to nothing.
     Store(StoreError),
@@ -49,9 +52,14 @@ impl Failure {
     /// What the head of the answer says besides.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Self::DeleteMarker { version, .. } = self {
+        if let Self::DeleteMarker { error, version, modified_ms } = self {
             set(&mut headers, VERSION_ID, &version.to_string());
             set(&mut headers, DELETE_MARKER, "true");
+            // Who names a marker can do one thing with it.
+            if error.code == ErrorCode::MethodNotAllowed {
+                set(&mut headers, header::ALLOW, "DELETE");
+                set(&mut headers, header::LAST_MODIFIED, &http_date(*modified_ms));
+            }
         }
         headers
     }
@@ -68,6 +76,9 @@ impl Failure {
             Self::Store(error) => {
                 let answer = s3_error(&error);
                 match answer.status().as_u16() {
+                    _ if matches!(error, StoreError::NoKey { .. }) => {
+                        tracing::error!(%error, "an object cannot be opened")
+                    }
                     500 => tracing::error!(%error, "a request failed by our own fault"),
                     501..=599 => tracing::warn!(%error, "a request could not be served"),
                     _ => tracing::debug!(%error, "a request was rejected"),
@@ -86,6 +97,8 @@ pub(crate) fn s3_error(error: &StoreError) -> S3Error {
         | StoreError::TimedOut
         | StoreError::NotEnoughDrives { .. }
         | StoreError::NotEnoughShards { .. } => ErrorCode::ServiceUnavailable.into(),
+        // Nothing is lost: another node may have the key, and the operator adds it here.
+        StoreError::NoKey { .. } => ErrorCode::ServiceUnavailable.into(),
         StoreError::WrongKey => wrong_customer_key(),
         StoreError::Busy => ErrorCode::SlowDown.into(),
         StoreError::Body => ErrorCode::IncompleteBody.into(),
@@ -167,6 +180,7 @@ mod tests {
             (StoreError::TimedOut, ErrorCode::ServiceUnavailable),
             (StoreError::NotEnoughDrives { stored: 1, needed: 2 }, ErrorCode::ServiceUnavailable),
             (StoreError::NotEnoughShards { available: 1, needed: 2 }, ErrorCode::ServiceUnavailable),
+            (StoreError::NoKey { number: 7 }, ErrorCode::ServiceUnavailable),
             (StoreError::Busy, ErrorCode::SlowDown),
             (StoreError::Body, ErrorCode::IncompleteBody),
             (StoreError::Internal { detail: reason() }, ErrorCode::InternalError),

@@ -7,8 +7,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mucura_runtime::Runtime;
 use mucura_s3_wire::access::RequestFacts;
-use mucura_s3_wire::auth::Claim;
-use mucura_s3_wire::request::{Operation, OperationName, Route, route};
+use mucura_s3_wire::auth::{Claim, Verified};
+use mucura_s3_wire::config::lifecycle::LifecycleConfiguration;
+use mucura_s3_wire::policy::Policy;
+use mucura_s3_wire::request::{Operation, OperationName, Route, WebsiteHost, route};
 use mucura_s3_wire::sigv4::Expected;
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
@@ -25,12 +27,13 @@ use crate::call::{Call, Conditions, Signer};
 use crate::config::S3Config;
 use crate::connection::Connection;
 use crate::errors::Failure;
+use crate::parsed::Parsed;
 use crate::payload::Payload;
 use crate::request_id::RequestIds;
 use crate::tasks::Tasks;
 use crate::{
     bucket_settings, buckets, complete, copy, cors, delete, get_object, listing, object_attributes,
-    object_settings, post_object, put_object, uploads, versions,
+    object_settings, post_object, put_object, uploads, versions, website,
 };
 
 /// The most bytes of all header names and values (S3, REST request headers).
@@ -57,6 +60,8 @@ pub(crate) struct Shared {
     ids: RequestIds,
     /// Memory for documents that are read whole, in KiB.
     pub(crate) documents: Semaphore,
+    pub(crate) policies: Parsed<Policy>,
+    pub(crate) lifecycles: Parsed<LifecycleConfiguration>,
     tasks: Tasks,
 }
 
@@ -74,13 +79,28 @@ impl S3 {
     ) -> std::io::Result<Self> {
         let ids = RequestIds::new(&*runtime.entropy)?;
         let (documents, tasks) = (Semaphore::new(DOCUMENTS_KIB), Tasks::default());
-        Ok(Self(Arc::new(Shared { config, store, runtime, metrics, ids, documents, tasks })))
+        let (policies, lifecycles) = (Parsed::default(), Parsed::default());
+        Ok(Self(Arc::new(Shared {
+            config,
+            store,
+            runtime,
+            metrics,
+            ids,
+            documents,
+            policies,
+            lifecycles,
+            tasks,
+        })))
     }
 
     /// A router that answers every request with S3. Paths are taken as they
     /// were received: nothing may be normalised before.
     pub fn router(&self) -> Router {
         Router::new().fallback(take).with_state(self.clone())
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
     }
 
     /// Waits until the requests that change something are over; those that
@@ -152,10 +172,19 @@ async fn take(State(s3): State<S3>, request: Request) -> Response {
 async fn serve(shared: Arc<Shared>, request: Request, id: String, mut account: Account) -> Response {
     let (parts, body) = request.into_parts();
     let mut payload = Payload::new(body, &parts.headers);
-    let mut always = HeaderMap::new();
-    let result = Box::pin(answer(&shared, &parts, &mut payload, &id, &mut account, &mut always)).await;
-    let mut answer = result.unwrap_or_else(|failure| refuse(&shared, &parts, failure, &id));
-    answer.headers.extend(always);
+    let config = &shared.config;
+    let site = WebsiteHost::of(&RequestHead::from(&parts), &config.domains, &config.website_domains);
+    let mut answer = match site {
+        Some(site) => Box::pin(website::answer(&shared, &parts, &site, &mut account, &id)).await,
+        None => {
+            let mut always = HeaderMap::new();
+            let result =
+                Box::pin(answer(&shared, &parts, &mut payload, &id, &mut account, &mut always)).await;
+            let mut answer = result.unwrap_or_else(|failure| refuse(&shared, &parts, failure, &id));
+            answer.headers.extend(always);
+            answer
+        }
+    };
     shared.dress(&mut answer.headers, &id);
     answer.send(payload, account, &shared.tasks)
 }
@@ -197,7 +226,8 @@ async fn answer(
         return Err(ErrorCode::InvalidToken.into());
     }
     let mut fresh = shared.store.fresh(Instant::now() + shared.config.metadata_timeout).await?;
-    let signer = look_up(shared, &mut fresh, &head, claim, routed.as_ref().ok()).await?;
+    let signed = look_up(shared, &mut fresh, &head, claim, routed.as_ref().ok()).await?;
+    let (signer, verified) = signed.unzip();
     let route = routed?;
     note(account, route.name, route.bucket.as_deref());
     let (bucket, on_object) = (route.bucket.clone(), route.key.is_some());
@@ -212,6 +242,7 @@ async fn answer(
         conditions: Conditions::new(head, facts(over, signer.as_ref(), now_ms)),
         user: signer.as_ref().map_or(ANONYMOUS_USER, |signer| signer.user),
         signer,
+        verified,
         expected_owner: request.expected_bucket_owner,
         request_id: id,
         url: url(&head, over),
@@ -247,21 +278,22 @@ async fn look_up(
     head: &RequestHead<'_>,
     claim: Option<Claim>,
     route: Option<&Route>,
-) -> Result<Option<Signer>, Failure> {
+) -> Result<Option<(Signer, Verified)>, Failure> {
     let reads = matches!(*head.method, Method::GET | Method::HEAD);
     let access_key = claim.as_ref().map(|claim| claim.access_key().to_owned());
+    let names_version = head.uri.query().is_some_and(|query| query.contains("versionId"));
     let names = Names {
         access_key: access_key.as_deref(),
         bucket: route.and_then(|route| route.bucket.as_deref()),
-        key: route.and_then(|route| route.key.as_deref()).filter(|_| reads),
-        version: None,
+        // A version by its id is looked up when its id has been read.
+        key: route.and_then(|route| route.key.as_deref()).filter(|_| reads && !names_version),
     };
     let principal = fresh.look_up(names).await?;
     let (Some(claim), Some(access_key)) = (claim, access_key) else { return Ok(None) };
     let principal = principal.ok_or_else(|| unknown_key(access_key))?;
     let form = claim.form();
     let verified = claim.verify(&principal.secret, shared.runtime.clock.now_ms())?;
-    Ok(Some(Signer::new(principal, form, verified)))
+    Ok(Some((Signer::new(principal, form), verified)))
 }
 
 async fn perform(call: &Call<'_>, operation: Operation, payload: &mut Payload) -> Result<Answer, Failure> {
@@ -302,7 +334,7 @@ pub(crate) fn unknown_key(access_key: impl Into<String>) -> S3Error {
     S3Error::new(ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key)
 }
 
-fn check_size(head: &RequestHead<'_>) -> Result<(), S3Error> {
+pub(crate) fn check_size(head: &RequestHead<'_>) -> Result<(), S3Error> {
     let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let query = head.uri.query().map_or(0, str::len);
     if headers > HEADERS_BYTES_MAX || query > QUERY_BYTES_MAX {

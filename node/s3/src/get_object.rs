@@ -24,29 +24,20 @@ const RETAIN_UNTIL: HeaderName = HeaderName::from_static("x-amz-object-lock-reta
 const LEGAL_HOLD: HeaderName = HeaderName::from_static("x-amz-object-lock-legal-hold");
 
 pub(crate) async fn get(call: &Call<'_>, request: GetObject) -> Result<Answer, Failure> {
-    let Found { reader, mut answer, spans } = look_up(call, request).await?;
-    if answer.status == StatusCode::NOT_MODIFIED {
-        return Ok(answer);
-    }
-    answer.content = match spans {
-        Spans::One(span) if span.start == span.end => Content::Whole(Bytes::new()),
-        Spans::One(span) => Content::Stream(reader.open(span.start..span.end).await?, span.byte_len()),
-        Spans::Several(ranges) => {
-            let len = ranges.byte_len();
-            Content::Stream(ranges.open(reader).await?, len)
-        }
-    };
-    Ok(answer)
+    let (bucket, object) = look_up(call, &request).await?;
+    show(call, &bucket, &object, &request).await?.with_bytes().await
 }
 
 pub(crate) async fn head(call: &Call<'_>, request: GetObject) -> Result<Answer, Failure> {
-    Ok(look_up(call, request).await?.answer)
+    let (bucket, object) = look_up(call, &request).await?;
+    Ok(show(call, &bucket, &object, &request).await?.answer)
 }
 
-/// An object, the head of the answer, and which bytes are asked for.
-struct Found {
+/// An object that may be read, the head of the answer, and which bytes are asked for.
+pub(crate) struct Found {
     reader: ObjectReader,
-    answer: Answer,
+    /// For HEAD this is all.
+    pub(crate) answer: Answer,
     spans: Spans,
 }
 
@@ -55,7 +46,26 @@ enum Spans {
     Several(ByteRanges),
 }
 
-async fn look_up(call: &Call<'_>, request: GetObject) -> Result<Found, Failure> {
+impl Found {
+    /// The answer to GET.
+    pub(crate) async fn with_bytes(self) -> Result<Answer, Failure> {
+        let Self { reader, mut answer, spans } = self;
+        if answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(answer);
+        }
+        answer.content = match spans {
+            Spans::One(span) if span.start == span.end => Content::Whole(Bytes::new()),
+            Spans::One(span) => Content::Stream(reader.open(span.start..span.end).await?, span.byte_len()),
+            Spans::Several(ranges) => {
+                let len = ranges.byte_len();
+                Content::Stream(ranges.open(reader).await?, len)
+            }
+        };
+        Ok(answer)
+    }
+}
+
+async fn look_up(call: &Call<'_>, request: &GetObject) -> Result<(Bucket, ObjectInfo), Failure> {
     let version = parse_version(request.version.as_deref())?;
     let action = if version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
     if call.is_anonymous() && !request.overrides.is_empty() {
@@ -67,12 +77,22 @@ async fn look_up(call: &Call<'_>, request: GetObject) -> Result<Found, Failure> 
     }
     let bucket = call.bucket(&request.bucket).await?;
     let object = call.find(&bucket, action, &request.key, version).await?;
+    Ok((bucket, object))
+}
+
+/// What there is to show of an object that the caller may read.
+pub(crate) async fn show(
+    call: &Call<'_>,
+    bucket: &Bucket,
+    object: &ObjectInfo,
+    request: &GetObject,
+) -> Result<Found, Failure> {
     let encryption = object.record.attributes.encryption.as_ref();
     let customer = encryption::of_read(&call.conditions.head, encryption)?;
-    let reader = call.fresh.reader(bucket.record.id, &request.key, &object, customer.as_ref())?;
+    let reader = call.fresh.reader(bucket.record.id, &request.key, object, customer.as_ref())?;
     let summary = &object.record.summary;
     let whole = ByteSpan { start: 0, end: summary.size };
-    let mut headers = identity(&object);
+    let mut headers = identity(object);
     encryption::show(encryption, &mut headers);
     bucket.show_version(object.version_id(), &mut headers);
     if let Err(error) = request.conditions.check(&summary.etag.to_string(), summary.modified.0) {
@@ -85,7 +105,7 @@ async fn look_up(call: &Call<'_>, request: GetObject) -> Result<Found, Failure> 
     let mut part_checksum = None;
     let (partial, spans) = match (&request.part_number, &request.range) {
         (Some(number), _) => {
-            let part = part_span(call, &object, *number).await?;
+            let part = part_span(call, object, *number).await?;
             if let Some(count) = part.count {
                 headers.insert(PARTS_COUNT, HeaderValue::from(count));
             }
@@ -103,13 +123,13 @@ async fn look_up(call: &Call<'_>, request: GetObject) -> Result<Found, Failure> 
     };
     attributes::show(&object.record.attributes, &mut headers);
     storage_class::show(summary.storage_class.as_deref(), &mut headers);
-    if version.is_none() {
+    if request.version.is_none() {
         let attributes = &object.record.attributes;
         let (key, modified_ms) = (&request.key, summary.modified.0);
         let current = Current { key, size: summary.size, modified_ms, attributes };
-        Lifecycle::of(call, &bucket).await?.show_expiration(&current, &mut headers);
+        Lifecycle::of(call, bucket).await?.show_expiration(&current, &mut headers);
     }
-    show_lock(call, &bucket, &request.key, &object, &mut headers);
+    show_lock(call, bucket, &request.key, object, &mut headers);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     for (name, value) in &request.overrides {
         headers.insert(name, value.clone());

@@ -14,6 +14,8 @@
 //!   body that looks whole.
 //! - What a client sees of a failure is fixed by its code; the cause goes to
 //!   the log, with the request id.
+//! - What comes to the host of a web site is a visit: read only, by nobody in
+//!   particular.
 //! - A request that changes something runs to its end even if its client goes
 //!   away: no use case is cut off between storing and committing.
 //!
@@ -40,6 +42,7 @@ mod delete;
 mod document;
 mod encryption;
 mod errors;
+mod explain;
 mod form_file;
 mod front;
 mod get_object;
@@ -50,6 +53,7 @@ mod notification;
 mod object_attributes;
 mod object_settings;
 mod operations;
+mod parsed;
 mod part_span;
 mod payload;
 mod post_object;
@@ -62,8 +66,11 @@ mod tokens;
 mod upload_body;
 mod uploads;
 mod versions;
+mod website;
+mod website_error;
 
 pub use config::S3Config;
 pub use connection::Connection;
+pub use explain::{AccessAnswer, AccessQuestion, ExplainError, ObjectPart};
 pub use front::S3;
 pub use operations::operation_names;

@@ -1,6 +1,8 @@
 //! What answers tell of the lifecycle rules of a bucket: when an object expires,
 //! and when an upload is aborted.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName};
 use mucura_metadata::{Attributes, BucketDocument};
 use mucura_s3_wire::config::lifecycle::{LifecycleConfiguration, UploadFacts, VersionFacts, VersionStanding};
@@ -17,7 +19,7 @@ const ABORT_DATE: HeaderName = HeaderName::from_static("x-amz-abort-date");
 const ABORT_RULE: HeaderName = HeaderName::from_static("x-amz-abort-rule-id");
 
 /// What answers tell of what the rules have in mind.
-pub(crate) struct Lifecycle(Option<LifecycleConfiguration>);
+pub(crate) struct Lifecycle(Option<Arc<LifecycleConfiguration>>);
 
 /// The current version of a key.
 pub(crate) struct Current<'a> {
@@ -33,7 +35,8 @@ impl Lifecycle {
         let Some(text) = call.fresh.document(&bucket.record, BucketDocument::Lifecycle).await? else {
             return Ok(Self(None));
         };
-        let rules = LifecycleConfiguration::parse(&text).ok();
+        let parse = |text: &[u8]| LifecycleConfiguration::parse(text).ok();
+        let rules = call.shared.lifecycles.get(bucket.record.id, &text, parse);
         if rules.is_none() {
             // Nothing is deleted by rules that cannot be read, so there is nothing to tell.
             tracing::error!(bucket = bucket.name, "the stored lifecycle rules of a bucket cannot be read");

@@ -3,10 +3,10 @@ use mucura_metadata as metadata;
 use mucura_metadata::ListQuery;
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{ListObjects, ListObjectsV2};
-use mucura_s3_wire::xml::{self, ListPage, ListedObject, Owner};
+use mucura_s3_wire::xml::{self, ListPage, ListedObject};
 
 use crate::answer::Answer;
-use crate::call::Call;
+use crate::call::{Call, Shown};
 use crate::checksums;
 use crate::errors::Failure;
 use crate::storage_class;
@@ -19,8 +19,8 @@ pub(crate) async fn list_objects(call: &Call<'_>, request: ListObjects) -> Resul
     let query = query(&request.prefix, request.delimiter.as_deref(), after, request.max_keys);
     let found = call.fresh.list_objects(bucket.record.id, query).await?;
     let next = found.truncated.then(|| text(&found.last));
-    let owner = call.shown(bucket.record.owner).await?;
-    Ok(Answer::xml(xml::list_objects(&request, &page(found, next), &owner)))
+    let owners = owners(call, &found).await?;
+    Ok(Answer::xml(xml::list_objects(&request, &page(found, next, Some(&owners)))))
 }
 
 pub(crate) async fn list_objects_v2(call: &Call<'_>, request: ListObjectsV2) -> Result<Answer, Failure> {
@@ -33,11 +33,11 @@ pub(crate) async fn list_objects_v2(call: &Call<'_>, request: ListObjectsV2) -> 
     let query = query(&request.prefix, request.delimiter.as_deref(), &after, request.max_keys);
     let found = call.fresh.list_objects(bucket.record.id, query).await?;
     let next = found.truncated.then(|| token(&found.last));
-    let owner = match request.fetch_owner {
-        true => call.shown(bucket.record.owner).await?,
-        false => Owner { id: String::new(), display_name: String::new() },
+    let owners = match request.fetch_owner {
+        true => Some(owners(call, &found).await?),
+        false => None,
     };
-    Ok(Answer::xml(xml::list_objects_v2(&request, &page(found, next), &owner)))
+    Ok(Answer::xml(xml::list_objects_v2(&request, &page(found, next, owners.as_ref()))))
 }
 
 fn query(prefix: &str, delimiter: Option<&str>, after: &[u8], max: u32) -> ListQuery {
@@ -49,13 +49,19 @@ fn query(prefix: &str, delimiter: Option<&str>, after: &[u8], max: u32) -> ListQ
     }
 }
 
-fn page(found: metadata::ListPage, next: Option<String>) -> ListPage {
+/// Those to whom the objects of a page belong.
+async fn owners(call: &Call<'_>, found: &metadata::ListPage) -> Result<Shown, Failure> {
+    call.shown_all(found.objects.iter().map(|object| object.summary.owner)).await
+}
+
+fn page(found: metadata::ListPage, next: Option<String>, owners: Option<&Shown>) -> ListPage {
     let objects = found.objects.into_iter().map(|object| ListedObject {
         key: text(&object.key),
         last_modified_ms: object.summary.modified.0,
         etag: object.summary.etag.to_string(),
         checksum: object.summary.checksum.as_ref().map(checksums::shown_kind),
         size: object.summary.size,
+        owner: owners.map(|owners| owners.of(object.summary.owner)),
         storage_class: storage_class::listed(object.summary.storage_class),
     });
     ListPage {

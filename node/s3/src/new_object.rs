@@ -16,7 +16,7 @@ use crate::errors::Failure;
 use crate::{acl, attributes, encryption, settings, storage_class};
 
 /// The header that a website's redirect is kept as.
-const REDIRECT: &str = "x-amz-website-redirect-location";
+pub(crate) const REDIRECT: &str = "x-amz-website-redirect-location";
 
 /// A new object, before its bytes.
 pub(crate) struct NewObject {

@@ -121,8 +121,8 @@ pub(crate) async fn put(
         ObjectSetting::Acl => Some(Act::PutAcl),
         ObjectSetting::Retention | ObjectSetting::LegalHold => None,
     };
+    let answer = with_version(Answer::ok(), &bucket, &object);
     apply(call, &bucket, of, object, change, act).await?;
-    let answer = Answer::ok();
     Ok(answer)
 }
 

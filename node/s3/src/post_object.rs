@@ -3,7 +3,6 @@
 
 use http::{HeaderMap, header};
 use mucura_metadata::{Act, WriteCondition};
-use mucura_s3_wire::auth;
 use mucura_s3_wire::form::{
     Boundary, Claim, PostObject, Success, Verified, object_url, post_response, redirect_location,
     refuse_signed_head,
@@ -60,6 +59,8 @@ pub(crate) async fn post(
         conditions,
         user: signer.as_ref().map_or(ANONYMOUS_USER, |signer| signer.user),
         signer,
+        // The file of a form is not covered by a signature of its own.
+        verified: None,
         expected_owner: None,
         request_id: id,
         url: url(&head, over),
@@ -130,7 +131,7 @@ fn answer(call: &Call<'_>, bucket: &Bucket, post: &PostObject, stored: &Stored) 
     if let Some(checksum) = &stored.checksum {
         show_checksum(checksum, &mut answer.headers);
     }
-    bucket.show_version(stored.version, &mut answer.headers);
+    bucket.show_new_version(stored.version, &mut answer.headers);
     answer
 }
 
@@ -141,7 +142,7 @@ async fn look_up(
     claim: Result<Option<Claim>, S3Error>,
 ) -> Result<Option<(Signer, Verified)>, Failure> {
     let access_key = claim.as_ref().ok().and_then(Option::as_ref).map(Claim::access_key);
-    let names = Names { access_key, bucket: Some(bucket), key: None, version: None };
+    let names = Names { access_key, bucket: Some(bucket), key: None };
     let principal = fresh.look_up(names).await?;
     let Some(claim) = claim? else { return Ok(None) };
     if claim.session_token().is_some() {
@@ -150,13 +151,7 @@ async fn look_up(
     let principal = principal.ok_or_else(|| unknown_key(claim.access_key()))?;
     let form = claim.form();
     let verified = claim.verify(&principal.secret)?;
-    let unsigned = auth::Verified {
-        access_key: verified.access_key.clone(),
-        session_token: None,
-        payload: PayloadMode::Unsigned,
-        chunk_signer: None,
-    };
-    Ok(Some((Signer::new(principal, form, unsigned), verified)))
+    Ok(Some((Signer::new(principal, form), verified)))
 }
 
 /// The fields of a form as headers, and what conditions may ask about the

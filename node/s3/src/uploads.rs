@@ -40,6 +40,8 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     .await?;
     let mut headers = HeaderMap::new();
     encryption::show_new(new.seal.as_ref(), &mut headers);
+    let now_ms = call.shared.runtime.clock.now_ms();
+    Lifecycle::of(call, &bucket).await?.show_abort(&request.key, now_ms, &mut headers);
     let begun = NewUpload {
         bucket: bucket.record.id,
         key: request.key.clone(),
@@ -53,8 +55,6 @@ pub(crate) async fn create(call: &Call<'_>, request: CreateMultipartUpload) -> R
     let document = xml::create_multipart_upload(&request.bucket, &request.key, &upload.to_string());
     let mut answer = Answer::xml(document);
     answer.headers.extend(headers);
-    let now_ms = call.shared.runtime.clock.now_ms();
-    Lifecycle::of(call, &bucket).await?.show_abort(&request.key, now_ms, &mut answer.headers);
     if let Some((algorithm, kind)) = request.checksum {
         set(&mut answer.headers, ALGORITHM, algorithm.name());
         set(&mut answer.headers, TYPE, kind.name());

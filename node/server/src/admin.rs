@@ -11,6 +11,8 @@ mod drives;
 mod events;
 mod health;
 mod people;
+mod policy;
+mod rewrap;
 mod routes;
 mod sample;
 mod site_status;

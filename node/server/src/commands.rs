@@ -11,6 +11,7 @@ use crate::cli::{Arguments, Command, Demo, DemoNode, Init, Join, JoinToken, Plac
 use crate::config::{CONFIG_BYTES_MAX, Environment, RootKey, Settings, example};
 use crate::demo::{self, DemoOptions};
 use crate::found::{NodePlan, found_site};
+use crate::site_keys::KeySource;
 use crate::tls::CertificateFiles;
 use crate::{join, serve};
 
@@ -47,6 +48,7 @@ async fn serve_node(arguments: Serve, environment: Environment) -> anyhow::Resul
         print!("{}", settings.to_toml());
     } else if arguments.check_config {
         check_certificate(&machine(THREADS, &environment), &path, &settings).await?;
+        check_keys(&machine(THREADS, &environment), &settings).await?;
         println!("{} is in order", path.display());
     } else {
         start_logging(settings.log.format.parse()?, &settings.log.filter)?;
@@ -80,6 +82,13 @@ async fn check_certificate(runtime: &Runtime, path: &Path, settings: &Settings) 
     let (disk, path) = (runtime.disk.clone(), std::path::absolute(path)?);
     let read = move || files.read(&*disk).and_then(|contents| files.server_config(&contents));
     runtime.blocking.run(read).await?.map(drop).map_err(|error| error.in_config(path).into())
+}
+
+/// Whether the encryption keys of the site can be had.
+async fn check_keys(runtime: &Runtime, settings: &Settings) -> anyhow::Result<()> {
+    let Some(source) = KeySource::of(&settings.encryption) else { return Ok(()) };
+    source.parse(&source.read(runtime).await?)?;
+    Ok(())
 }
 
 async fn init(arguments: Init, environment: &Environment) -> anyhow::Result<()> {

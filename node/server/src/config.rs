@@ -13,7 +13,9 @@ pub use faults::{ConfigError, Fault};
 pub use keys::{KEYS, Key, example};
 pub use root_key::{RootKey, RootKeyError};
 pub(crate) use settings::is_host_and_port;
-pub use settings::{AdminSettings, LogSettings, MeshSettings, MetadataSettings, NodeSettings};
+pub use settings::{
+    AdminSettings, EncryptionSettings, LogSettings, MeshSettings, MetadataSettings, NodeSettings,
+};
 pub use settings::{RootSettings, S3Settings, Settings, StorageSettings};
 
 /// What the file is called in a node's directory.

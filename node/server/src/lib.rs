@@ -6,9 +6,9 @@
 //! ([`config`]) and its directory ([`node_dir`]). What concerns the whole site
 //! lives in the metadata, not in files.
 //!
-//! Invariants: only [`demo`] starts processes. Secrets come from files or the
-//! environment, never from arguments that others can read, save for the
-//! demo's. A node that cannot go on says what to do and ends with an error.
+//! Invariants: only [`demo`] starts processes, and who asks the operator's key
+//! command for keys. Secrets come from files, that command or the environment,
+//! never from arguments that others can read, save for the demo's. A node that cannot go on says what to do and ends with an error.
 
 pub mod admin;
 mod admin_client;
@@ -22,8 +22,10 @@ mod http_server;
 mod join;
 pub mod node_dir;
 mod notify;
+mod reload;
 pub mod serve;
 mod signals;
+mod site_keys;
 mod tls;
 
 pub use commands::run;

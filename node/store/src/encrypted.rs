@@ -1,7 +1,7 @@
 //! Objects that are encrypted at rest: which key seals a new one, and which
 //! opens an old one.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mucura_metadata::{Encryption, EncryptionMethod, Seal};
@@ -11,17 +11,13 @@ use tokio::time::Instant;
 use crate::body::{Body, BodySize};
 use crate::digest::Digests;
 use crate::encryption::{
-    BodyKey, BodySalt, CustomerKey, DataKey, KeyContext, KeyError, KeyId, KeyRing, SealedKey, SealedLayout,
+    BodyKey, BodySalt, CustomerKey, DataKey, KeyContext, KeyError, KeyId, SealedKey, SealedLayout,
     SealingBody, WrappedKey,
 };
 use crate::error::StoreError;
 use crate::fresh::Fresh;
-use crate::sealed::SiteKey;
-use crate::store::{Inner, Store};
+use crate::store::Inner;
 use crate::write::{Label, StoredBody};
-
-/// The number of the key that every site has: it is derived from the site key.
-const BUILT_IN: KeyId = KeyId(0);
 
 /// Whose key a new object is sealed by.
 #[derive(Debug)]
@@ -36,41 +32,10 @@ pub enum SealWith {
     /// The client's own, which is not kept.
     Customer {
         /// The key.
-        key: CustomerKey,
+        key: Box<CustomerKey>,
         /// Its MD5, by which the client knows it again.
         md5: [u8; 16],
     },
-}
-
-/// The encryption keys of the site as they are now.
-pub(crate) struct KeyKeeper(RwLock<Arc<KeyRing>>);
-
-impl KeyKeeper {
-    pub(crate) fn new(site_key: &SiteKey) -> Result<Self, StoreError> {
-        let ring = KeyRing::new(BUILT_IN, site_key.for_objects()).map_err(internal)?;
-        Ok(Self(RwLock::new(Arc::new(ring))))
-    }
-
-    fn ring(&self) -> Arc<KeyRing> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Store {
-    /// Takes other encryption keys into use, beside the one that every site
-    /// has: new objects are sealed by the active one.
-    ///
-    /// # Errors
-    /// `Internal`: the ring has a key of that number.
-    pub fn use_keys(&self, keys: KeyRing) -> Result<(), StoreError> {
-        let inner = self.inner();
-        if keys.ids().any(|id| id == BUILT_IN) {
-            return Err(StoreError::internal("the number 0 is that of the key that every site has"));
-        }
-        let ring = keys.with(BUILT_IN, inner.site_key.for_objects()).map_err(internal)?;
-        *inner.keys.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
-        Ok(())
-    }
 }
 
 impl Inner {
@@ -83,10 +48,7 @@ impl Inner {
     ) -> Result<(DataKey, Encryption), StoreError> {
         let (context, entropy) = (KeyContext { bucket, key }, &*self.runtime.entropy);
         let data_key = DataKey::random(entropy).map_err(internal)?;
-        let by_site = || {
-            let wrapped = self.keys.ring().wrap(&data_key, context, entropy)?;
-            Ok([&wrapped.key.0.to_be_bytes()[..], wrapped.sealed.as_bytes()].concat())
-        };
+        let by_site = || Ok(self.keys.ring().wrap(&data_key, context, entropy)?.to_bytes());
         let (method, wrapped_key) = match with {
             SealWith::Site => (EncryptionMethod::SseS3, by_site()),
             SealWith::Kms { key_id } => (EncryptionMethod::SseKms { key_id: key_id.clone() }, by_site()),
@@ -116,13 +78,11 @@ impl Inner {
                 other => internal(other),
             });
         }
-        let (id, sealed) = encryption
-            .wrapped_key
-            .split_first_chunk::<4>()
-            .ok_or_else(|| StoreError::internal("a wrapped key is too short"))?;
-        let sealed = SealedKey::from_bytes(sealed).map_err(internal)?;
-        let wrapped = WrappedKey { key: KeyId(u32::from_be_bytes(*id)), sealed };
-        self.keys.ring().unwrap(&wrapped, context).map_err(internal)
+        let wrapped = WrappedKey::from_bytes(&encryption.wrapped_key).map_err(internal)?;
+        self.keys.ring().unwrap(&wrapped, context).map_err(|error| match error {
+            KeyError::UnknownKey(KeyId(number)) => StoreError::NoKey { number },
+            other => internal(other),
+        })
     }
 
     /// Stores a body, sealed if there is a key to it. Size and digests are those

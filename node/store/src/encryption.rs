@@ -13,8 +13,11 @@ mod segments;
 #[cfg(test)]
 mod tests;
 
-pub use key_file::{KEY_FILE_BYTES_MAX, KeyFileError, KeyFileFault, KeyFileReason};
-pub use keys::{CustomerKey, DataKey, KeyContext, KeyError, KeyId, KeyRing, SealedKey, WrappedKey};
+pub use key_file::{KEY_FILE_BYTES_MAX, KeyFileError, KeyFileFault, KeyFileReason, KeyText};
+pub(crate) use keys::BUILT_IN;
+pub use keys::{
+    CustomerKey, DataKey, KeyContext, KeyError, KeyFingerprint, KeyId, KeyRing, SealedKey, WrappedKey,
+};
 pub use layout::{PLAIN_BYTES_MAX, SEGMENT_BYTES, SealedLayout, SealedSpan};
 pub use opening::open_sealed;
 pub use sealing::SealingBody;

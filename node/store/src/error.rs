@@ -36,6 +36,15 @@ pub enum StoreError {
     /// bring that key.
     #[error("the key is not the one that the object was sealed by")]
     WrongKey,
+    /// The object is sealed by a key of the site that this node does not have.
+    /// Nothing was changed; another node may have it.
+    #[error(
+        "this node does not have the site encryption key with the number {number}: add it to the key file"
+    )]
+    NoKey {
+        /// Which.
+        number: u32,
+    },
     /// All memory for bodies is in use. Try again.
     #[error("no buffers are free")]
     Busy,

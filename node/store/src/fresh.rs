@@ -36,10 +36,8 @@ pub struct Names<'a> {
     pub access_key: Option<&'a str>,
     /// A bucket.
     pub bucket: Option<&'a str>,
-    /// A key in it, if it will be looked up.
+    /// A key in it, if its newest version will be looked up.
     pub key: Option<&'a str>,
-    /// A version of that.
-    pub version: Option<VersionId>,
 }
 
 impl Store {
@@ -81,11 +79,11 @@ impl Fresh {
         }
         let access_key = names.access_key.filter(|_| !is_root).map(str::to_owned);
         let (bucket, key) = (names.bucket.map(str::to_owned), names.key.map(str::to_owned));
-        let (wanted, version) = (access_key.clone(), names.version);
+        let wanted = access_key.clone();
         let (signer, named) = self
             .read(move |view| {
                 let signer = wanted.map(|key| signer(view, &key)).transpose()?.flatten();
-                Ok((signer, Named::read(view, bucket, key, version)?))
+                Ok((signer, Named::read(view, bucket, key)?))
             })
             .await?;
         self.named = named;
@@ -133,10 +131,10 @@ impl Fresh {
         key: &str,
         version: Option<VersionId>,
     ) -> Result<Option<ObjectInfo>, StoreError> {
-        if let Some((of, named, named_version, object)) = &self.named.object
+        if let Some((of, named, object)) = &self.named.object
             && *of == bucket
             && named == key
-            && *named_version == version
+            && version.is_none()
         {
             return Ok(object.clone());
         }
@@ -158,16 +156,11 @@ impl Fresh {
 struct Named {
     bucket: Option<(String, Option<BucketRecord>)>,
     policy: Option<(BucketId, Bytes)>,
-    object: Option<(BucketId, String, Option<VersionId>, Option<ObjectInfo>)>,
+    object: Option<(BucketId, String, Option<ObjectInfo>)>,
 }
 
 impl Named {
-    fn read(
-        view: &dyn View,
-        bucket: Option<String>,
-        key: Option<String>,
-        version: Option<VersionId>,
-    ) -> Result<Self, ExecuteError> {
+    fn read(view: &dyn View, bucket: Option<String>, key: Option<String>) -> Result<Self, ExecuteError> {
         let Some(name) = bucket else { return Ok(Self::default()) };
         let record = metadata::bucket(view, &name)?;
         let (mut policy, mut object) = (None, None);
@@ -177,8 +170,8 @@ impl Named {
                 policy = text.map(|text| (bucket.id, text));
             }
             if let Some(key) = key {
-                let found = object_of(view, bucket.id, &key, version)?;
-                object = Some((bucket.id, key, version, found));
+                let found = object_of(view, bucket.id, &key, None)?;
+                object = Some((bucket.id, key, found));
             }
         }
         Ok(Self { bucket: Some((name, record)), policy, object })

@@ -5,10 +5,12 @@ use std::time::Duration;
 use mucura_mesh::PeerState;
 use mucura_metadata::{NodeRecord, nodes, queues, site};
 use mucura_types::{DriveId, NodeId};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::error::StoreError;
+use crate::key_keeper::KeysStatus;
 use crate::shards::{DriveHealth, DriveServiceState, Method, decode};
 use crate::store::{Inner, Store};
 
@@ -58,6 +60,8 @@ pub struct NodeStatus {
     pub up: bool,
     /// How its metadata log stands; none if it does not answer.
     pub raft: Option<RaftStatus>,
+    /// Its encryption keys; none if it does not answer.
+    pub keys: Option<KeysStatus>,
 }
 
 /// How the metadata log of a node stands.
@@ -124,11 +128,14 @@ impl Store {
             .collect();
         let missing: u64 = drives.iter().filter_map(|drive| drive.health.as_ref()).map(|h| h.missing).sum();
         let stripes_at_risk = inner.at_risk(down).await?.saturating_add(missing);
-        let raft = futures_util::future::join_all(known.keys().map(|node| inner.raft_status(*node))).await;
+        let asked = known
+            .keys()
+            .map(|node| futures_util::future::join(inner.raft_status(*node), inner.keys_of(*node)));
+        let answers = futures_util::future::join_all(asked).await;
         let nodes = known
             .into_iter()
-            .zip(raft)
-            .map(|((id, node), raft)| NodeStatus {
+            .zip(answers)
+            .map(|((id, node), (raft, keys))| NodeStatus {
                 id,
                 name: node.name,
                 mesh: node.mesh,
@@ -136,6 +143,7 @@ impl Store {
                 admin: node.admin,
                 up: raft.is_some(),
                 raft,
+                keys,
             })
             .collect();
         let table = topology.table();
@@ -200,9 +208,19 @@ impl Inner {
         if node == self.config.node {
             return Some(self.own_raft_status().await);
         }
+        self.ask_status(node, Method::NodeStatus).await
+    }
+
+    async fn keys_of(&self, node: NodeId) -> Option<KeysStatus> {
+        if node == self.config.node {
+            return Some(self.keys.status());
+        }
+        self.ask_status(node, Method::Keys).await
+    }
+
+    async fn ask_status<T: DeserializeOwned>(&self, node: NodeId, method: Method) -> Option<T> {
         let deadline = Instant::now() + NODE_TIMEOUT;
-        let answer =
-            self.mesh.call(node, Method::NodeStatus as u16, Vec::new().into(), deadline).await.ok()?;
+        let answer = self.mesh.call(node, method as u16, Vec::new().into(), deadline).await.ok()?;
         decode(&answer).ok()
     }
 

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use crate::background::Background;
 use crate::cleanup::{Cleanup, cleanup};
-use crate::encrypted::KeyKeeper;
 use crate::error::StoreError;
 use crate::gateway::Gateway;
 use crate::health::HealthBoard;
+use crate::key_keeper::KeyKeeper;
 use crate::lifecycle::{LifecycleConfig, LifecycleCounts};
 use crate::pools::Pools;
 use crate::sealed::SiteKey;
@@ -140,6 +140,7 @@ impl Store {
         inner.spawn("scrub", Inner::scrub_drives);
         inner.spawn("collect garbage", Inner::collect_garbage);
         inner.spawn("lifecycle", Inner::run_lifecycle);
+        inner.spawn("wrap keys anew", Inner::rewrap_keys);
         let (task, shards) = (Arc::new(cleanup_task), inner.shards.clone());
         inner.background.spawn("clean up", move || {
             let (task, shards) = (task.clone(), shards.clone());
@@ -217,6 +218,7 @@ impl Service for Store {
                     Ok(Bytes::new())
                 }
                 Some(Method::NodeStatus) => Ok(encode(&self.0.own_raft_status().await).into()),
+                Some(Method::Keys) => Ok(encode(&self.own_keys()).into()),
                 Some(Method::ReplaceDrive) => {
                     let request = decode(&payload).map_err(|_| Refusal::Malformed)?;
                     let result = self.0.replace_own_drive(request).await.map_err(|e| e.to_string());

@@ -145,6 +145,7 @@ pub(crate) fn told(error: StoreError) -> Failure {
         StoreError::Unavailable { .. }
         | StoreError::NotEnoughDrives { .. }
         | StoreError::NotEnoughShards { .. }
+        | StoreError::NoKey { .. }
         | StoreError::Body
         | StoreError::Busy => Failure::Refused(error.to_string()),
     }

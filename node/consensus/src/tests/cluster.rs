@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mucura_metadata::{Command, CreateUser, Envelope, NewKey, NodeRecord, Outcome, Reply, SiteSeed, bucket};
+use mucura_metadata::{
+    Command, CreateUser, Envelope, NewBucket, NewKey, NodeRecord, Outcome, Reply, SiteSeed, bucket,
+};
 use mucura_runtime::{Runtime, Simulated, Unsynced};
 use mucura_types::{NodeId, SessionId, SiteId, UserId};
 use tokio::time::{Instant, sleep};
@@ -198,7 +200,12 @@ impl Cluster {
     }
 
     pub(super) fn create_bucket(&self, session: SessionId, sequence: u64, name: &str) -> Envelope {
-        let command = Command::CreateBucket { name: name.into(), owner: self.user, limit: u32::MAX };
+        let command = Command::CreateBucket {
+            name: name.into(),
+            owner: self.user,
+            limit: u32::MAX,
+            settings: NewBucket::default(),
+        };
         Envelope { session, sequence, command }
     }
 

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use mucura_types::{CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
 
 use crate::codec::encode;
-use crate::command::{ChangeVersion, DeleteObject, PutObject, VersionChange, Written};
+use crate::command::{ChangeVersion, DeleteObject, PutObject, Rewrap, VersionChange, Written};
 use crate::decide::notification::{Happened, tell};
 use crate::decide::version::{Slot, lock_of};
 use crate::decide::{Decided, accept};
@@ -11,7 +11,8 @@ use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
 use crate::record::{
-    Attributes, Body, ETag, Origin, Seal, VersionId, VersionRecord, VersionSummary, Versioning,
+    Attributes, Body, ETag, Encryption, EncryptionMethod, Origin, Seal, VersionId, VersionRecord,
+    VersionSummary, Versioning,
 };
 use crate::reply::{MalformedCommand, Rejection, Reply};
 
@@ -209,6 +210,7 @@ pub(super) fn change(
             ));
             version.summary.storage_class.clone_from(to);
         }
+        VersionChange::Rewrap(change) => accept!(rewrap(said, change)),
     }
     accept!(check_said(&change.key, &version.attributes));
     slot.put(order, &version, rows);
@@ -218,6 +220,20 @@ pub(super) fn change(
         tell(&bucket, &Happened::changed(&change.key, version, etag, origin), origin, stamps, rows)?;
     }
     Ok(Ok(Reply::Changed { version }))
+}
+
+/// Wraps the data key anew, if it is the site's and as expected.
+pub(super) fn rewrap(said: &mut Attributes, change: &Rewrap) -> Result<(), Rejection> {
+    match &mut said.encryption {
+        Some(Encryption {
+            method: EncryptionMethod::SseS3 | EncryptionMethod::SseKms { .. },
+            wrapped_key,
+        }) if *wrapped_key == change.replaces => {
+            wrapped_key.clone_from(&change.wrapped_key);
+            Ok(())
+        }
+        _ => Err(Rejection::PreconditionFailed),
+    }
 }
 
 fn check_key(key: &[u8]) -> Result<(), Rejection> {

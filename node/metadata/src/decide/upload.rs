@@ -4,10 +4,10 @@ use bytes::Bytes;
 use mucura_types::{BucketId, Timestamp, WriteId};
 
 use crate::codec::encode;
-use crate::command::{CompleteUpload, CreateUpload, PutPart};
+use crate::command::{CompleteUpload, CreateUpload, PutPart, Rewrap};
 use crate::decide::garbage::{discard, discard_body, discard_upload};
 use crate::decide::notification::{Happened, tell};
-use crate::decide::object::{check_said, store_body};
+use crate::decide::object::{self, check_said, store_body};
 use crate::decide::version::{Slot, lock_of};
 use crate::decide::{Decided, accept};
 use crate::execute::Stamps;
@@ -41,6 +41,22 @@ pub(super) fn create(create: &CreateUpload, now: Timestamp, rows: &Overlay<'_>) 
         checksum: create.checksum,
     };
     rows.put(keys::upload(create.bucket, &create.key, create.upload), encode(&record));
+    Ok(Ok(Reply::Done))
+}
+
+pub(super) fn rewrap(
+    bucket: BucketId,
+    key: &Bytes,
+    upload: WriteId,
+    change: &Rewrap,
+    rows: &Overlay<'_>,
+) -> Decided {
+    let Some(mut record) = query::upload(rows, bucket, key, upload)? else {
+        return Ok(Err(Rejection::NoSuchUpload));
+    };
+    accept!(object::rewrap(&mut record.attributes, change));
+    accept!(check_said(key, &record.attributes));
+    rows.put(keys::upload(bucket, key, upload), encode(&record));
     Ok(Ok(Reply::Done))
 }
 

@@ -5,8 +5,8 @@ use mucura_metadata::{
     Acl, Attributes, BucketChange, ChangeVersion, Checksum, ChecksumAlgorithm, ChecksumKind, ChunkRecord,
     Command, CompleteUpload, CreateUpload, DefaultRetention, DeleteCondition, DeleteObject, ETag, Encryption,
     EncryptionMethod, Envelope, Grant, Grantee, Lock, NewBucket, Ownership, Permission, PublicAccessBlock,
-    PutObject, PutPart, Retention, RetentionMode, RetentionPeriod, Seal, ShardException, VersionChange,
-    VersionId, Versioning, WriteCondition, Written,
+    PutObject, PutPart, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal, ShardException,
+    VersionChange, VersionId, Versioning, WriteCondition, Written,
 };
 use mucura_types::{
     BucketId, ChunkId, DriveId, NodeId, Profile, SessionId, StoreId, TableId, Timestamp, UserId, WriteId,
@@ -291,6 +291,12 @@ impl World {
                     from: if from { class } else { storage_class(1) },
                     to: storage_class(to),
                 }
+            }
+            VersionAct::Rewrap { expected, to } => {
+                let now = kept.and_then(|kept| kept.record.attributes.encryption.as_ref());
+                let replaces =
+                    now.filter(|_| expected).map(|now| now.wrapped_key.clone()).unwrap_or_default();
+                VersionChange::Rewrap(Rewrap { replaces, wrapped_key: vec![to; 64].into() })
             }
             VersionAct::Retention { keep, bypass } => {
                 let retention = keep.map(|keep| self.retention(keep, before));

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use mucura_metadata::{
     Acl, Attributes, BucketChange, ChangeVersion, ChunkRecord, Command, CompleteUpload, DeleteObject, ETag,
-    Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention, RetentionMode, Seal,
-    VersionChange, Versioning, WriteCondition, Written,
+    EncryptionMethod, Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention,
+    RetentionMode, Seal, VersionChange, Versioning, WriteCondition, Written,
 };
 use mucura_types::{BucketId, CHUNK_BYTES_MAX, Order, UserId, WriteId};
 
@@ -185,6 +185,12 @@ impl Model {
             VersionChange::LegalHold(_) => {
                 if_so(Rejection::NoObjectLock, shelf.locks.is_none()).into_iter().collect()
             }
+            VersionChange::Rewrap(rewrap) => {
+                let fits = kept.record.attributes.encryption.as_ref().is_some_and(|now| {
+                    !matches!(now.method, EncryptionMethod::SseC { .. }) && now.wrapped_key == rewrap.replaces
+                });
+                if_so(Rejection::PreconditionFailed, !fits).into_iter().collect()
+            }
             VersionChange::Retention { retention, bypass } => {
                 let weakens = self.binding(kept, *bypass).is_some_and(|now| {
                     retention.is_none_or(|next| next.mode != now.mode || next.until < now.until)
@@ -322,7 +328,7 @@ fn against_change(shelf: &Shelf, change: &BucketChange) -> Vec<Rejection> {
         }
         BucketChange::Document { text: Some(text), .. } => if_so(TOO_LONG, text.len() > 240 << 10),
         BucketChange::PublicAccess(_) | BucketChange::Document { text: None, .. } => None,
-        // Has a model of its own, in `tests/notifications.rs`.
+        // Told apart, in `notifications.rs`.
         BucketChange::Notification(_) => None,
     };
     reason.into_iter().collect()

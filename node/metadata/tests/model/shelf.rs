@@ -144,7 +144,7 @@ impl Model {
             BucketChange::Document { document, text: None } => {
                 shelf.documents.remove(document);
             }
-            BucketChange::Notification(_) => unreachable!("it has a model of its own"),
+            BucketChange::Notification(_) => panic!("no history has rules"),
         }
         true
     }
@@ -235,6 +235,9 @@ impl Model {
             VersionChange::Retention { retention, .. } => said.lock.retention = *retention,
             VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
             VersionChange::StorageClass { to, .. } => kept.record.summary.storage_class = to.clone(),
+            VersionChange::Rewrap(rewrap) => {
+                said.encryption.as_mut().unwrap().wrapped_key = rewrap.wrapped_key.clone();
+            }
         }
         true
     }

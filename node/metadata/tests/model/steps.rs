@@ -181,6 +181,11 @@ pub enum VersionAct {
         from: bool,
         to: u8,
     },
+    /// Whether the wrapped key is the one that is there.
+    Rewrap {
+        expected: bool,
+        to: u8,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -249,6 +254,8 @@ fn version_act() -> impl Strategy<Value = VersionAct> {
         2 => proptest::bool::weighted(0.4).prop_map(VersionAct::LegalHold),
         3 => (proptest::bool::weighted(0.9), proptest::bool::weighted(0.8), 0u8..4)
             .prop_map(|(at, from, to)| VersionAct::StorageClass { at, from, to }),
+        2 => (proptest::bool::weighted(0.8), any::<u8>())
+            .prop_map(|(expected, to)| VersionAct::Rewrap { expected, to }),
     ]
 }
 

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use mucura_metadata::{
     Attributes, BucketChange, ChangeVersion, Command, CreateUpload, DefaultRetention, DeleteCondition,
-    DeleteObject, Lock, PutObject, Rejection, Reply, Retention, RetentionMode, RetentionPeriod,
-    VersionChange, VersionId, Versioning, WriteCondition, current_version, list_objects, newest_version,
-    version,
+    DeleteObject, Encryption, EncryptionMethod, Lock, PutObject, Rejection, Reply, Retention, RetentionMode,
+    RetentionPeriod, Rewrap, VersionChange, VersionId, Versioning, WriteCondition, current_version,
+    list_objects, newest_version, version,
 };
-use mucura_types::{BucketId, Order, Timestamp, UserId, WriteId};
+use mucura_types::{BucketId, Order, SessionId, Timestamp, UserId, WriteId};
 
 use crate::rows::{OWNER, Rows, change_bucket, delete, delete_version, plain_put, put, site, tag};
 use crate::shelf::DAY_MS;
@@ -158,6 +158,57 @@ fn a_legal_hold_holds_against_all_and_for_ever() {
     assert_eq!(rows.clone().one(late, delete_version(bucket, b"k", id, true)), Err(Rejection::Locked));
     rows.one(12, say(bucket, id, VersionChange::LegalHold(false))).unwrap();
     rows.one(13, delete_version(bucket, b"k", id, false)).unwrap();
+}
+
+fn sealed(method: EncryptionMethod) -> Attributes {
+    let encryption = Some(Encryption { method, wrapped_key: Bytes::from_static(b"old") });
+    Attributes { encryption, ..Attributes::default() }
+}
+
+fn rewrap(replaces: &'static [u8]) -> Rewrap {
+    Rewrap { replaces: Bytes::from_static(replaces), wrapped_key: Bytes::from_static(b"new") }
+}
+
+#[test]
+fn a_data_key_is_wrapped_anew_only_if_it_is_the_sites_and_as_expected() {
+    let (mut rows, bucket, _) = site();
+    let key = || Bytes::from_static(b"k");
+    let upload = WriteId { session: SessionId(1), counter: 9 };
+    let kms = EncryptionMethod::SseKms { key_id: "one".to_owned() };
+    for (method, ours) in
+        [(EncryptionMethod::SseS3, true), (kms, true), (EncryptionMethod::SseC { key_md5: [1; 16] }, false)]
+    {
+        let attributes = sealed(method);
+        let (initiator, owner) = (OWNER, OWNER);
+        rows.one(
+            9,
+            Command::PutObject(PutObject {
+                attributes: attributes.clone(),
+                ..plain_put(bucket, b"k", 1, WriteCondition::default())
+            }),
+        )
+        .unwrap();
+        let create =
+            CreateUpload { bucket, key: key(), upload, initiator, owner, attributes, checksum: None };
+        rows.one(10, Command::CreateUpload(create)).unwrap();
+        for (replaces, fits) in [(&b"other"[..], false), (b"old", ours), (b"old", false)] {
+            let rewrap = rewrap(replaces);
+            let version = rows.one(11, say(bucket, VersionId::Null, VersionChange::Rewrap(rewrap.clone())));
+            let of_upload = Command::RewrapUpload { bucket, key: key(), upload, rewrap };
+            let of_upload = rows.one(11, of_upload);
+            for changed in [version.map(drop), of_upload.map(drop)] {
+                assert_eq!(changed, if fits { Ok(()) } else { Err(Rejection::PreconditionFailed) });
+            }
+        }
+        let (_, now) = newest_version(&rows, bucket, b"k").unwrap().unwrap();
+        let expected: &[u8] = if ours { b"new" } else { b"old" };
+        assert_eq!(now.attributes.encryption.unwrap().wrapped_key, expected);
+        let now = mucura_metadata::upload(&rows, bucket, b"k", upload).unwrap().unwrap();
+        assert_eq!(now.attributes.encryption.unwrap().wrapped_key, expected);
+    }
+    let gone = WriteId { counter: 10, ..upload };
+    let missing = Command::RewrapUpload { bucket, key: key(), upload: gone, rewrap: rewrap(b"old") };
+    assert_eq!(rows.one(12, missing), Err(Rejection::NoSuchUpload));
 }
 
 /// Time as the state machine knows it never goes back behind a version.

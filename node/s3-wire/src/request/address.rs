@@ -46,21 +46,28 @@ impl Address {
 
 /// The bucket in front of one of our domains; `None` for a host that is a domain itself or foreign.
 pub(crate) fn bucket_of_host(host: &str, domains: &[String]) -> Option<String> {
+    in_front(&plain_name(host), domains).filter(|bucket| !bucket.is_empty()).map(str::to_owned)
+}
+
+/// A host in lower case, without port and final dot.
+pub(super) fn plain_name(host: &str) -> String {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    // The longest domain wins, should one lie within another.
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// What a name has in front of the domain that it lies in: the longest, should one lie within
+/// another. Empty for the domain itself, `None` for a name in none of them.
+pub(super) fn in_front<'n>(name: &'n str, domains: &[String]) -> Option<&'n str> {
     domains
         .iter()
         .filter_map(|domain| {
             let rest = name.strip_suffix(&domain.to_ascii_lowercase())?;
             if rest.is_empty() { Some("") } else { rest.strip_suffix('.') }
         })
-        .min_by_key(|bucket| bucket.len())
-        .filter(|bucket| !bucket.is_empty())
-        .map(str::to_owned)
+        .min_by_key(|rest| rest.len())
 }
 
 /// Checks a bucket name by the rules of S3: `InvalidBucketName` if it breaks one.

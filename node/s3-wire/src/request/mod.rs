@@ -17,6 +17,7 @@ mod refused;
 mod route;
 mod settings;
 mod upload;
+mod website;
 
 pub(crate) use address::bucket_of_host;
 pub use address::{check_bucket_name, check_key};
@@ -37,6 +38,7 @@ pub use settings::{
     PutObjectSetting,
 };
 pub use upload::UploadSettings;
+pub use website::WebsiteHost;
 
 use crate::error::{ErrorCode, S3Error};
 use crate::head::RequestHead;

@@ -106,6 +106,20 @@ pub struct GetObject {
 }
 
 impl GetObject {
+    /// The whole current object, whatever it is.
+    pub fn plain(bucket: String, key: String) -> Self {
+        Self {
+            bucket,
+            key,
+            version: None,
+            range: None,
+            part_number: None,
+            conditions: ReadConditions::default(),
+            checksum_mode: false,
+            overrides: Vec::new(),
+        }
+    }
+
     pub(super) fn parse(target: Target<'_>) -> Result<Self, S3Error> {
         let head = target.head;
         let range = head.header("range")?.and_then(parse_range);

@@ -28,6 +28,8 @@ pub struct ListedObject {
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
     /// Its size in bytes.
     pub size: u64,
+    /// Whose it is, where that is shown.
+    pub owner: Option<Owner>,
     /// Its storage class.
     pub storage_class: Cow<'static, str>,
 }
@@ -45,7 +47,7 @@ pub struct ListPage {
 }
 
 /// The answer to `ListObjects`. S3 shows the owner of each object here.
-pub fn list_objects(request: &ListObjects, page: &ListPage, owner: &Owner) -> String {
+pub fn list_objects(request: &ListObjects, page: &ListPage) -> String {
     let url = request.url_encoded;
     let mut xml = XmlWriter::document();
     xml.open_root("ListBucketResult");
@@ -57,13 +59,13 @@ pub fn list_objects(request: &ListObjects, page: &ListPage, owner: &Owner) -> St
         xml.key("NextMarker", next, url);
     }
     xml.number("MaxKeys", request.max_keys);
-    page_body(&mut xml, request.delimiter.as_deref(), url, page, Some(owner));
+    page_body(&mut xml, request.delimiter.as_deref(), url, page);
     xml.close("ListBucketResult");
     xml.finish()
 }
 
-/// The answer to `ListObjectsV2`. The owner is shown if the client asked for it.
-pub fn list_objects_v2(request: &ListObjectsV2, page: &ListPage, owner: &Owner) -> String {
+/// The answer to `ListObjectsV2`. Owners are shown if the client asked for them.
+pub fn list_objects_v2(request: &ListObjectsV2, page: &ListPage) -> String {
     let url = request.url_encoded;
     let count = page.objects.len() + page.common_prefixes.len();
     let mut xml = XmlWriter::document();
@@ -77,18 +79,12 @@ pub fn list_objects_v2(request: &ListObjectsV2, page: &ListPage, owner: &Owner) 
     }
     xml.number("KeyCount", count as u64);
     xml.number("MaxKeys", request.max_keys);
-    page_body(&mut xml, request.delimiter.as_deref(), url, page, Some(owner).filter(|_| request.fetch_owner));
+    page_body(&mut xml, request.delimiter.as_deref(), url, page);
     xml.close("ListBucketResult");
     xml.finish()
 }
 
-fn page_body(
-    xml: &mut XmlWriter,
-    delimiter: Option<&str>,
-    url: bool,
-    page: &ListPage,
-    owner: Option<&Owner>,
-) {
+fn page_body(xml: &mut XmlWriter, delimiter: Option<&str>, url: bool, page: &ListPage) {
     if let Some(delimiter) = delimiter {
         xml.key("Delimiter", delimiter, url);
     }
@@ -106,7 +102,7 @@ fn page_body(
             xml.text("ChecksumType", kind.name());
         }
         xml.number("Size", object.size);
-        if let Some(owner) = owner {
+        if let Some(owner) = &object.owner {
             xml.owner("Owner", owner);
         }
         xml.text("StorageClass", &object.storage_class);

@@ -70,6 +70,7 @@ impl From<StoreError> for AdminError {
             StoreError::Unavailable { .. }
             | StoreError::NotEnoughDrives { .. }
             | StoreError::NotEnoughShards { .. }
+            | StoreError::NoKey { .. }
             | StoreError::Busy => Self::Unavailable(error.to_string()),
             StoreError::Body | StoreError::WrongKey | StoreError::Internal { .. } => {
                 tracing::error!(%error, "admin request failed");

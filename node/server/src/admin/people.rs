@@ -87,7 +87,7 @@ pub(super) async fn delete_key(node: &Node, access_key: &str, deadline: Instant)
 }
 
 /// The user of a name or an id.
-async fn find(node: &Node, user: &str, deadline: Instant) -> Result<UserId, AdminError> {
+pub(super) async fn find(node: &Node, user: &str, deadline: Instant) -> Result<UserId, AdminError> {
     let users = node.store.fresh(deadline).await?.users().await?;
     let found = users.iter().find(|(id, record)| record.name == user || id.to_string() == user);
     found.map(|(id, _)| *id).ok_or_else(|| AdminError::NotFound(format!("there is no user {user}")))

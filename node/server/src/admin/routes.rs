@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::admin::answer::{AdminError, json_answer};
 use crate::admin::authority::authorise;
-use crate::admin::{drives, events, people, site_status};
+use crate::admin::{drives, events, people, policy, rewrap, site_status};
 use crate::join;
 use crate::serve::{Node, Shown};
 
@@ -64,6 +64,7 @@ async fn route(node: &Node, method: &Method, path: &[&str], body: &[u8], deadlin
         (&Method::GET, ["drives"]) => drives::list(node).await,
         (&Method::POST, ["drives"]) => drives::add(node, parse(body)?).await,
         (&Method::PUT, ["drives", drive]) => drives::replace(node, drive, parse(body)?).await,
+        (&Method::POST, ["policy", "explain"]) => policy::explain(node, parse(body)?, deadline).await,
         (&Method::GET, ["events"]) => events::queues(node, deadline).await,
         (&Method::GET, ["events", queue]) => events::read(node, queue, "0", deadline).await,
         (&Method::GET, ["events", queue, after]) => events::read(node, queue, after, deadline).await,
@@ -75,6 +76,8 @@ async fn route(node: &Node, method: &Method, path: &[&str], body: &[u8], deadlin
         (&Method::DELETE, ["webhooks", name]) => events::remove_webhook(node, name, deadline).await,
         (&Method::POST, ["join-tokens"]) => join_token(node, &parse(body)?).await,
         (&Method::POST, ["leader"]) => transfer_leader(node, &parse(body)?).await,
+        (&Method::GET, ["encryption", "rewrap"]) => rewrap::status(node, deadline).await,
+        (&Method::POST, ["encryption", "rewrap"]) => rewrap::begin(node, &parse(body)?, deadline).await,
         (&Method::POST, ["scrub"]) => {
             let nodes = node.store.scrub_now(deadline).await?;
             Ok(json!({ "nodes": nodes }))

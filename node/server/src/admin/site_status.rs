@@ -1,4 +1,4 @@
-use mucura_store::{DriveServiceState, DriveStatus, NodeStatus, SiteStatus};
+use mucura_store::{DriveServiceState, DriveStatus, KeyStatus, KeysStatus, NodeStatus, SiteStatus};
 use serde_json::{Value, json};
 
 /// The status of a site as the API gives it.
@@ -36,7 +36,13 @@ fn node(node: &NodeStatus) -> Value {
         "mesh": node.mesh,
         "s3": node.s3,
         "admin": node.admin,
+        "encryption": node.keys.as_ref().map(keys),
     })
+}
+
+fn keys(keys: &KeysStatus) -> Value {
+    let key = |key: &KeyStatus| json!({ "number": key.number, "fingerprint": key.fingerprint });
+    json!({ "active": keys.active, "keys": keys.keys.iter().map(key).collect::<Vec<_>>() })
 }
 
 /// One drive as the API gives it.

@@ -23,7 +23,7 @@ const fn key(section: &'static str, name: &'static str, default: &'static str, a
 }
 
 /// Every key there is, in the order of the example.
-pub const KEYS: [Key; 27] = [
+pub const KEYS: [Key; 31] = [
     key(
         "node",
         "dir",
@@ -80,6 +80,13 @@ pub const KEYS: [Key; 27] = [
         "Storage classes that there are besides STANDARD; the same on all nodes of a site. For now a class is a \
          label: it is kept and shown with a version, set by uploads and changed by lifecycle rules, and all of them \
          are stored alike.",
+    ),
+    key(
+        "s3",
+        "website_domains",
+        "[]",
+        "Domains under which BUCKET.DOMAIN is the web site of a bucket: for browsers, read only, unsigned. None may \
+         be one of `domains`; if one lies within another, the longer one counts.",
     ),
     key("admin", "listen", r#""127.0.0.1:9400""#, "TCP address of the admin API, health and metrics."),
     key(
@@ -138,6 +145,28 @@ pub const KEYS: [Key; 27] = [
         "snapshot_log_mib",
         "256",
         "MiB of log after which a snapshot of the metadata is taken, at least 1.",
+    ),
+    key(
+        "encryption",
+        "key_file",
+        r#""""#,
+        "File with the encryption keys of the site, one a line (docs/formats/encryption.md), beside the one that every \
+         site has. Relative to the node's directory. Nobody but its owner may open it (chmod 600); the same on all \
+         nodes. Read anew when it changes.",
+    ),
+    key(
+        "encryption",
+        "key_command",
+        r#""""#,
+        "Command of the shell that writes what would stand in such a file to its standard output within 30 s, and ends \
+         with status 0. Run at the start and on SIGHUP. Either this or `key_file`, or none.",
+    ),
+    key(
+        "encryption",
+        "kms_keys",
+        "[]",
+        "Names by which clients may ask for encryption by aws:kms: it is done with the site's keys, and the name is \
+         kept. The first is the default. Empty: aws:kms is refused. The same on all nodes.",
     ),
     key(
         "root",

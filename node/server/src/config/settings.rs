@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -6,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::environment::{self, Environment};
 use crate::config::faults::{ConfigError, Fault};
+
+/// The longest name of a KMS key that S3 takes, bytes.
+const KMS_NAME_BYTES_MAX: usize = 2048;
 
 /// The settings of one node, as written. [`Settings::read`] checks them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,8 @@ pub struct Settings {
     pub lifecycle: LifecycleSettings,
     /// `[metadata]`
     pub metadata: MetadataSettings,
+    /// `[encryption]`
+    pub encryption: EncryptionSettings,
     /// `[root]`
     pub root: RootSettings,
     /// `[log]`
@@ -59,6 +65,7 @@ section!(S3Settings {
     region: String = "us-east-1".to_owned(),
     domains: Vec<String> = Vec::new(),
     storage_classes: Vec<String> = Vec::new(),
+    website_domains: Vec<String> = Vec::new(),
 });
 section!(AdminSettings { listen: String = "127.0.0.1:9400".to_owned(), url: String = String::new() });
 section!(StorageSettings {
@@ -74,6 +81,11 @@ section!(LifecycleSettings {
     changes_per_s: u32 = 200,
 });
 section!(MetadataSettings { cache_mib: u32 = 64, snapshot_log_mib: u32 = 256 });
+section!(EncryptionSettings {
+    key_file: PathBuf = PathBuf::new(),
+    key_command: String = String::new(),
+    kms_keys: Vec<String> = Vec::new(),
+});
 section!(RootSettings { key_file: PathBuf = PathBuf::from("root.key") });
 section!(LogSettings {
     format: String = "text".to_owned(),
@@ -90,6 +102,30 @@ impl S3Settings {
     pub(crate) fn usual_url(&self) -> String {
         let scheme = if self.speaks_https() { "https" } else { "http" };
         format!("{scheme}://{}", self.listen)
+    }
+}
+
+impl EncryptionSettings {
+    fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if !self.key_file.as_os_str().is_empty() && !self.key_command.is_empty() {
+            let reason = "the keys come from a file or from a command: one of them must be empty";
+            faults.push(("encryption.key_command", reason.to_owned()));
+        }
+        let mut seen = BTreeSet::new();
+        for name in &self.kms_keys {
+            // They come and go in headers.
+            let fits =
+                (1..=KMS_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
+            if !fits {
+                let reason =
+                    format!("{name:?} is not 1 to {KMS_NAME_BYTES_MAX} printable characters without spaces");
+                faults.push(("encryption.kms_keys", reason));
+            } else if !seen.insert(name) {
+                faults.push(("encryption.kms_keys", format!("{name:?} is named twice")));
+            }
+        }
+        faults
     }
 }
 
@@ -140,6 +176,9 @@ impl Settings {
         if self.s3.speaks_https() {
             self.s3.tls_certificate = self.node.dir.join(&self.s3.tls_certificate);
             self.s3.tls_key = self.node.dir.join(&self.s3.tls_key);
+        }
+        if !self.encryption.key_file.as_os_str().is_empty() {
+            self.encryption.key_file = self.node.dir.join(&self.encryption.key_file);
         }
         self.root.key_file = self.node.dir.join(&self.root.key_file);
     }
@@ -202,10 +241,21 @@ impl Settings {
         if self.s3.region.is_empty() || self.s3.region.len() > 64 || !self.s3.region.bytes().all(plain) {
             faults.push(("s3.region", "a region has 1 to 64 letters, digits and hyphens".to_owned()));
         }
-        for domain in &self.s3.domains {
-            if domain.is_empty() || !domain.bytes().all(|b| plain(b) || b == b'.') || domain.starts_with('.')
-            {
-                faults.push(("s3.domains", format!("{domain:?} is not a domain")));
+        for (key, domains) in
+            [("s3.domains", &self.s3.domains), ("s3.website_domains", &self.s3.website_domains)]
+        {
+            for domain in domains {
+                if domain.is_empty()
+                    || !domain.bytes().all(|b| plain(b) || b == b'.')
+                    || domain.starts_with('.')
+                {
+                    faults.push((key, format!("{domain:?} is not a domain")));
+                }
+            }
+        }
+        for site in &self.s3.website_domains {
+            if self.s3.domains.iter().any(|domain| domain.eq_ignore_ascii_case(site)) {
+                faults.push(("s3.website_domains", format!("{site:?} is one of s3.domains too")));
             }
         }
         for class in &self.s3.storage_classes {
@@ -219,6 +269,7 @@ impl Settings {
                 ));
             }
         }
+        faults.extend(self.encryption.faults());
         let mut drives: Vec<&PathBuf> = self.storage.drives.iter().collect();
         drives.sort();
         if drives.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -301,6 +352,23 @@ mod tests {
     }
 
     #[test]
+    fn encryption_keys_come_from_one_place_and_have_names_that_fit_a_header() {
+        let settings =
+            read("[encryption]\nkey_file = \"site.keys\"\nkms_keys = [\"a\", \"arn:b/c\"]\n", &[]).unwrap();
+        assert_eq!(settings.encryption.key_file, Path::new("/srv/node/site.keys"));
+        assert_eq!(read("", &[]).unwrap().encryption, EncryptionSettings::default());
+        for (text, expected) in [
+            ("key_file = \"k\"\nkey_command = \"c\"", "line 3: encryption.key_command: the keys come from"),
+            ("kms_keys = [\"\"]", "encryption.kms_keys: \"\" is not"),
+            ("kms_keys = [\"a b\"]", "\"a b\" is not"),
+            ("kms_keys = [\"a\", \"a\"]", "\"a\" is named twice"),
+        ] {
+            let told = read(&format!("[encryption]\n{text}\n"), &[]).unwrap_err().to_string();
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+
+    #[test]
     fn what_is_printed_reads_back_the_same() {
         let settings = read("[storage]\ndrives = [\"d1\", \"/mnt/d2\"]\n", &[]).unwrap();
         assert_eq!(settings.storage.drives, [Path::new("/srv/node/d1"), Path::new("/mnt/d2")]);
@@ -350,6 +418,18 @@ mod tests {
         assert_eq!(settings.s3.listen, "127.0.0.1:1");
         assert_eq!(settings.storage.drives, [Path::new("/a"), Path::new("/b")]);
         assert_eq!(settings.metadata.cache_mib, 32);
+    }
+
+    #[test]
+    fn a_domain_is_one_of_buckets_or_of_web_sites() {
+        let domains = |sites| {
+            read(&format!("[s3]\ndomains = [\"s3.example\"]\nwebsite_domains = [\"{sites}\"]\n"), &[])
+        };
+        assert_eq!(domains("web.s3.example").unwrap().s3.website_domains, ["web.s3.example"]);
+        for (sites, told) in [("S3.example", "is one of s3.domains"), (".example", "is not a domain")] {
+            let error = domains(sites).unwrap_err().to_string();
+            assert!(error.contains(&format!("line 3: s3.website_domains: \"{sites}\" {told}")), "{error}");
+        }
     }
 
     #[test]

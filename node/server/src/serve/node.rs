@@ -31,6 +31,7 @@ use crate::serve::stdin_end::stdin_end;
 use crate::serve::transport::MeshTransport;
 use crate::serve::voters::keep_voters;
 use crate::signals::{Hangup, Signals};
+use crate::site_keys::{KeySource, SiteKeys};
 use crate::tls::{CertificateFiles, CertificateKeeper};
 
 /// What closing the layers below the listeners may take, each.
@@ -55,6 +56,7 @@ pub(crate) struct Node {
     pub(crate) region: String,
     pub(crate) consensus: Consensus,
     pub(crate) store: Store,
+    pub(crate) s3: S3,
     pub(crate) metrics: Arc<Metrics>,
     /// How the site was when it was last counted.
     counted: RwLock<Option<SiteSample>>,
@@ -119,10 +121,19 @@ pub async fn serve(
             "this processor has no AVX2, which the erasure code is built for: run Mucura on a newer machine"
         );
     }
-    let (mut signals, hangup) = (Signals::listen()?, Hangup::listen()?);
+    let mut signals = Signals::listen()?;
+    let (hangup, hangup_for_keys) = (Hangup::listen()?, Hangup::listen()?);
     let dir = NodeDir::at(&settings.node.dir);
     let papers = read_papers(&runtime, &dir).await?;
     let root = RootKey::load(&runtime, &settings.root.key_file, environment).await?;
+    let site_keys = match KeySource::of(&settings.encryption) {
+        // A command may take its time.
+        Some(source) => tokio::select! {
+            loaded = SiteKeys::load(runtime.clone(), source) => Some(loaded?),
+            () = told_to_end(&mut signals, until_stdin_ends) => return Ok(()),
+        },
+        None => None,
+    };
     let certificate = match CertificateFiles::of(&settings.s3) {
         Some(files) => Some(CertificateKeeper::load(runtime.clone(), files).await?),
         None => None,
@@ -139,6 +150,10 @@ pub async fn serve(
         started = Started::open(&settings, &runtime, &dir, papers, root) => started?,
         () = told_to_end(&mut signals, until_stdin_ends) => return Ok(()),
     };
+    if let Some((keeper, keys)) = site_keys {
+        started.node.store.use_keys(keys).context("take the encryption keys into use")?;
+        started.spawn(keeper.run(started.node.store.clone(), hangup_for_keys));
+    }
     gate.open(started.s3.router());
     if let Some(certificate) = certificate {
         started.spawn(certificate.run(hangup));
@@ -257,8 +272,12 @@ impl Started {
         mesh.serve(Arc::new(Dispatch { consensus: consensus.clone(), store: store.clone() }));
         let metrics = Arc::new(Metrics::new(&operation_names())?);
         let host_id = format!("node-{}", membership.node);
-        let mut s3_config = S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id);
-        s3_config.storage_classes.clone_from(&settings.s3.storage_classes);
+        let s3_config = S3Config {
+            website_domains: settings.s3.website_domains.clone(),
+            storage_classes: settings.s3.storage_classes.clone(),
+            kms_keys: settings.encryption.kms_keys.clone(),
+            ..S3Config::new(settings.s3.region.clone(), settings.s3.domains.clone(), host_id)
+        };
         let s3 = S3::new(s3_config, store.clone(), runtime.clone(), metrics.clone())
             .context("start the S3 front end")?;
         let node = Arc::new(Node {
@@ -272,6 +291,7 @@ impl Started {
             region: settings.s3.region.clone(),
             consensus,
             store,
+            s3: s3.clone(),
             metrics,
             counted: RwLock::default(),
             ending: AtomicBool::new(false),

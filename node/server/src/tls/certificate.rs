@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mucura_runtime::{Disk, read_file};
-use ring::digest::{Context, SHA256};
 use rustls::crypto::{self, CryptoProvider};
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,6 +13,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, ServerConfig};
 
 use crate::config::{ConfigError, Fault, S3Settings};
+use crate::reload::Seen;
 
 /// A chain of some certificates is a few KiB.
 const PEM_BYTES_MAX: usize = 1 << 20;
@@ -32,9 +32,6 @@ pub(crate) struct Contents {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
-
-/// Tells contents apart without keeping the key.
-pub(crate) type Fingerprint = [u8; 32];
 
 /// Files that HTTPS cannot be served with, and all that is wrong with them.
 #[derive(Debug, thiserror::Error)]
@@ -136,14 +133,8 @@ impl CertificateFiles {
 
 impl Contents {
     /// Differs when they do.
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        let mut hash = Context::new(&SHA256);
-        hash.update(&self.certificate.len().to_be_bytes());
-        hash.update(&self.certificate);
-        hash.update(&self.key);
-        let mut fingerprint = Fingerprint::default();
-        fingerprint.copy_from_slice(hash.finish().as_ref());
-        fingerprint
+    pub(crate) fn seen(&self) -> Seen {
+        Seen::contents([&self.certificate[..], &self.key])
     }
 }
 
@@ -266,10 +257,10 @@ mod tests {
             certificate: certificate.as_bytes().to_vec(),
             key: key.as_bytes().to_vec(),
         };
-        let one = contents("ab", "c").fingerprint();
-        assert_eq!(one, contents("ab", "c").fingerprint());
-        assert_ne!(one, contents("a", "bc").fingerprint());
-        assert_ne!(one, contents("ab", "d").fingerprint());
+        let one = contents("ab", "c").seen();
+        assert_eq!(one, contents("ab", "c").seen());
+        assert_ne!(one, contents("a", "bc").seen());
+        assert_ne!(one, contents("ab", "d").seen());
     }
 
     proptest! {

@@ -1,47 +1,20 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use mucura_runtime::Runtime;
 use rustls::ServerConfig;
-use tokio::time::sleep;
 
+use crate::reload::{Changes, Occasion, Seen};
 use crate::signals::Hangup;
-use crate::tls::certificate::{CertificateError, CertificateFiles, Contents, Fingerprint};
+use crate::tls::certificate::{CertificateError, CertificateFiles};
 use crate::tls::handshake::Tls;
 
-/// Between two looks at the files.
-const LOOK: Duration = Duration::from_secs(2);
-
-/// Keeps the certificate of an endpoint in step with its files. They are
-/// small, so all of them is read each time: times of modification can stand
-/// still while contents change.
+/// Keeps the certificate of an endpoint in step with its files.
 pub(crate) struct CertificateKeeper {
     runtime: Runtime,
     files: CertificateFiles,
     tls: Tls,
-    /// The files at the last look.
-    seen: Seen,
-    /// The files that were last acted on.
-    settled: Seen,
-}
-
-/// The files at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
-    There(Fingerprint),
-    /// They could not be read, and why.
-    Unreadable(String),
-}
-
-/// Why the files are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Occasion {
-    /// It is time to. What has changed counts once it stands still: two files
-    /// are not replaced at once.
-    Time,
-    /// Somebody says that they are as they should be.
-    Told,
+    changes: Changes,
 }
 
 /// What a look came to.
@@ -61,7 +34,7 @@ impl CertificateKeeper {
     pub(crate) async fn load(runtime: Runtime, files: CertificateFiles) -> anyhow::Result<Self> {
         let (seen, config) = read(&runtime, &files).await?;
         let tls = Tls::new(config.context("load the certificate of the S3 endpoint")?);
-        Ok(Self { runtime, files, tls, settled: seen.clone(), seen })
+        Ok(Self { runtime, files, tls, changes: Changes::since(seen) })
     }
 
     /// What new connections are spoken with.
@@ -72,10 +45,7 @@ impl CertificateKeeper {
     /// Runs until it is dropped.
     pub(crate) async fn run(mut self, mut hangup: Hangup) {
         loop {
-            let occasion = tokio::select! {
-                () = sleep(LOOK) => Occasion::Time,
-                () = hangup.next() => Occasion::Told,
-            };
+            let occasion = Occasion::next(&mut hangup).await;
             match self.look(occasion).await {
                 Ok(Looked::Unchanged) => {}
                 Ok(Looked::Replaced) => {
@@ -93,11 +63,9 @@ impl CertificateKeeper {
 
     async fn look(&mut self, occasion: Occasion) -> anyhow::Result<Looked> {
         let (seen, config) = read(&self.runtime, &self.files).await?;
-        let still = std::mem::replace(&mut self.seen, seen.clone()) == seen;
-        if occasion == Occasion::Time && (!still || seen == self.settled) {
+        if !self.changes.count(seen, occasion) {
             return Ok(Looked::Unchanged);
         }
-        self.settled = seen;
         match config {
             Ok(config) => {
                 self.tls.replace(config);
@@ -115,7 +83,7 @@ async fn read(
 ) -> anyhow::Result<(Seen, Result<Arc<ServerConfig>, CertificateError>)> {
     let (disk, files) = (runtime.disk.clone(), files.clone());
     let read = move || match files.read(&*disk) {
-        Ok(contents) => (Seen::There(Contents::fingerprint(&contents)), files.server_config(&contents)),
+        Ok(contents) => (contents.seen(), files.server_config(&contents)),
         Err(error) => (Seen::Unreadable(error.to_string()), Err(error)),
     };
     Ok(runtime.blocking.run(read).await?)

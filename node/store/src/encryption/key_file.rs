@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::encryption::keys::{KeyId, KeyRing, wipe};
+use crate::encryption::keys::{BUILT_IN, KeyId, KeyRing, wipe};
 
 /// The longest text that is taken for a key file, bytes.
 pub const KEY_FILE_BYTES_MAX: usize = 64 << 10;
@@ -14,11 +14,14 @@ pub enum KeyFileReason {
     /// It is longer than [`KEY_FILE_BYTES_MAX`].
     #[error("longer than {KEY_FILE_BYTES_MAX} bytes")]
     TooLong,
+    /// It is not UTF-8.
+    #[error("it is not text")]
+    NotText,
     /// It is not `id:key` or `id:key active`.
     #[error("it is not of the form `id:key` or `id:key active`")]
     Form,
-    /// The id is not a number.
-    #[error("the id must be a number from 0 to 4294967295")]
+    /// The id is not a number, or that of the key that every site has.
+    #[error("the id must be a number from 1 to 4294967295")]
     Id,
     /// The key is not one.
     #[error("the key must be the base64 of 32 bytes")]
@@ -93,6 +96,61 @@ struct Secret([u8; 32]);
 impl Drop for Secret {
     fn drop(&mut self) {
         wipe(&mut self.0);
+    }
+}
+
+/// The contents of a key file, or what a command gave in its place. They never
+/// move in memory, and are wiped when they go.
+pub struct KeyText {
+    /// One byte more than is taken, by which it is seen that there is more.
+    bytes: Box<[u8]>,
+    len: usize,
+}
+
+impl KeyText {
+    /// One that is to be filled.
+    pub fn empty() -> Self {
+        Self { bytes: vec![0; KEY_FILE_BYTES_MAX + 1].into(), len: 0 }
+    }
+
+    /// Where more of it goes; nothing if it is too long already.
+    pub fn spare(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.len..).unwrap_or_default()
+    }
+
+    /// So many more bytes were written to [`KeyText::spare`].
+    pub fn filled(&mut self, count: usize) {
+        self.len = self.len.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// As it was read.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The keys in it.
+    ///
+    /// # Errors
+    /// As of [`KeyRing::parse`].
+    pub fn parse(&self) -> Result<KeyRing, KeyFileError> {
+        let fault = |reason| KeyFileError { faults: vec![KeyFileFault { line: None, reason }] };
+        if self.len > KEY_FILE_BYTES_MAX {
+            return Err(fault(KeyFileReason::TooLong));
+        }
+        let text = std::str::from_utf8(self.as_bytes());
+        KeyRing::parse(text.map_err(|_| fault(KeyFileReason::NotText))?)
+    }
+}
+
+impl Drop for KeyText {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes);
+    }
+}
+
+impl std::fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyText")
     }
 }
 
@@ -188,7 +246,7 @@ fn entry(text: &str) -> Result<Entry, KeyFileReason> {
     if !id.bytes().all(|b| b.is_ascii_digit()) {
         return Err(KeyFileReason::Id);
     }
-    let id = id.parse().map(KeyId).map_err(|_| KeyFileReason::Id)?;
+    let id = id.parse().ok().filter(|id| *id != BUILT_IN.0).map(KeyId).ok_or(KeyFileReason::Id)?;
     let key = decode(key).ok_or(KeyFileReason::Key)?;
     Ok(Entry { id, key, active })
 }

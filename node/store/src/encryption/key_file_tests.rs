@@ -31,7 +31,8 @@ fn the_marked_key_wraps_and_the_others_open() {
 fn all_that_is_wrong_is_told_with_its_line() {
     let text = format!(
         "1:{ONE} active\nnonsense\n2:{ONE}\n1:{TWO}\n-1:{TWO}\n:{TWO}\n4294967296:{TWO}\n3:abc\n\
-         4:{TWO} actif\n5:{TWO} active\n6:{TWO} active now\n7:\n"
+         4:{TWO} actif\n5:{TWO} active\n6:{TWO} active now\n7:\n\
+         0:{TWO}\n"
     );
     let want = [
         (2, KeyFileReason::Form),
@@ -45,6 +46,7 @@ fn all_that_is_wrong_is_told_with_its_line() {
         (10, KeyFileReason::SecondActive { first: 1 }),
         (11, KeyFileReason::Form),
         (12, KeyFileReason::Form),
+        (13, KeyFileReason::Id),
     ];
     assert_eq!(faults(&text), want.map(|(line, reason)| (Some(line), reason)));
     for none in ["", "# nothing\n", &format!("1:{ONE}\n")] {
@@ -52,6 +54,26 @@ fn all_that_is_wrong_is_told_with_its_line() {
     }
     let long = format!("1:{ONE} active\n#{}", "x".repeat(KEY_FILE_BYTES_MAX));
     assert_eq!(faults(&long), [(None, KeyFileReason::TooLong)]);
+}
+
+fn text_of(bytes: &[u8]) -> KeyText {
+    let mut text = KeyText::empty();
+    let len = bytes.len().min(text.spare().len());
+    text.spare()[..len].copy_from_slice(&bytes[..len]);
+    text.filled(len);
+    text
+}
+
+#[test]
+fn what_was_read_is_parsed_and_not_shown() {
+    let line = format!("1:{ONE} active\n");
+    let text = text_of(line.as_bytes());
+    assert_eq!((text.as_bytes(), format!("{text:?}").as_str()), (line.as_bytes(), "KeyText"));
+    assert_eq!(text.parse().unwrap().active(), KeyId(1));
+    let reason = |bytes: &[u8]| text_of(bytes).parse().unwrap_err().faults[0].reason.clone();
+    assert_eq!(reason(b"1:\xff"), KeyFileReason::NotText);
+    assert_eq!(reason(&[b'#'; KEY_FILE_BYTES_MAX]), KeyFileReason::NoActive);
+    assert_eq!(reason(&[b'#'; KEY_FILE_BYTES_MAX + 9]), KeyFileReason::TooLong);
 }
 
 #[test]

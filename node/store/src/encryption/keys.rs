@@ -14,6 +14,8 @@ const SEALED_KEY_BYTES: usize = NONCE_LEN + KEY_BYTES + TAG_BYTES;
 const SITE_PURPOSE: &[u8; 20] = b"mucura data key site";
 const CUSTOMER_PURPOSE: &[u8; 20] = b"mucura data key cust";
 
+const FINGERPRINT_CONTEXT: &str = "mucura 2026-11-23 fingerprint of a site encryption key";
+
 /// A key could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -36,9 +38,41 @@ pub enum KeyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub u32);
 
+/// The number of the key that every site has: it is derived from the site key.
+pub(crate) const BUILT_IN: KeyId = KeyId(0);
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Tells site keys apart without telling them: the first 8 bytes of BLAKE3 in
+/// its mode `derive_key` over number and key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyFingerprint([u8; 8]);
+
+impl KeyFingerprint {
+    fn of(id: KeyId, key: &[u8; KEY_BYTES]) -> Self {
+        let mut material = [0; 4 + KEY_BYTES];
+        let (number, rest) = material.split_at_mut(4);
+        number.copy_from_slice(&id.0.to_be_bytes());
+        rest.copy_from_slice(key);
+        let [a, b, c, d, e, f, g, h, ..] = blake3::derive_key(FINGERPRINT_CONTEXT, &material);
+        wipe(&mut material);
+        Self([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl fmt::Display for KeyFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -134,6 +168,22 @@ pub struct WrappedKey {
     pub sealed: SealedKey,
 }
 
+impl WrappedKey {
+    /// As it is stored: the number of the key, and the data key.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [&self.key.0.to_be_bytes()[..], self.sealed.as_bytes()].concat()
+    }
+
+    /// The inverse of [`WrappedKey::to_bytes`].
+    ///
+    /// # Errors
+    /// `Refused`: of another length.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let (number, sealed) = bytes.split_first_chunk::<4>().ok_or(KeyError::Refused)?;
+        Ok(Self { key: KeyId(u32::from_be_bytes(*number)), sealed: SealedKey::from_bytes(sealed)? })
+    }
+}
+
 /// A key that wraps others.
 struct WrappingKey(LessSafeKey);
 
@@ -174,7 +224,19 @@ impl WrappingKey {
 /// there for what they wrapped before.
 pub struct KeyRing {
     active: KeyId,
-    keys: BTreeMap<KeyId, WrappingKey>,
+    keys: BTreeMap<KeyId, SiteKey>,
+}
+
+/// A key of the site.
+struct SiteKey {
+    wraps: WrappingKey,
+    fingerprint: KeyFingerprint,
+}
+
+impl SiteKey {
+    fn new(id: KeyId, key: &[u8; KEY_BYTES]) -> Result<Self, KeyError> {
+        Ok(Self { wraps: WrappingKey::new(key)?, fingerprint: KeyFingerprint::of(id, key) })
+    }
 }
 
 impl KeyRing {
@@ -183,12 +245,12 @@ impl KeyRing {
     /// # Errors
     /// `Cipher`.
     pub fn new(active: KeyId, key: &[u8; KEY_BYTES]) -> Result<Self, KeyError> {
-        Ok(Self { active, keys: BTreeMap::from([(active, WrappingKey::new(key)?)]) })
+        Ok(Self { active, keys: BTreeMap::from([(active, SiteKey::new(active, key)?)]) })
     }
 
     /// Adds a key that only opens.
     pub(crate) fn with(mut self, id: KeyId, key: &[u8; KEY_BYTES]) -> Result<Self, KeyError> {
-        self.keys.insert(id, WrappingKey::new(key)?);
+        self.keys.insert(id, SiteKey::new(id, key)?);
         Ok(self)
     }
 
@@ -200,6 +262,20 @@ impl KeyRing {
     /// All keys, in order.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> {
         self.keys.keys().copied()
+    }
+
+    /// All keys, in order, each with what it is known by.
+    pub fn fingerprints(&self) -> impl Iterator<Item = (KeyId, KeyFingerprint)> {
+        self.keys.iter().map(|(id, key)| (*id, key.fingerprint))
+    }
+
+    /// A number that the other ring gives to another key.
+    pub(crate) fn contradiction(&self, other: &Self) -> Option<KeyId> {
+        let differs = |(id, key): (&KeyId, &SiteKey)| {
+            let same = other.keys.get(id)?;
+            (same.fingerprint != key.fingerprint).then_some(*id)
+        };
+        self.keys.iter().find_map(differs)
     }
 
     /// Wraps a data key by the active key.
@@ -242,7 +318,7 @@ impl KeyRing {
     }
 
     fn key(&self, id: KeyId) -> Result<&WrappingKey, KeyError> {
-        self.keys.get(&id).ok_or(KeyError::UnknownKey(id))
+        self.keys.get(&id).map(|key| &key.wraps).ok_or(KeyError::UnknownKey(id))
     }
 }
 

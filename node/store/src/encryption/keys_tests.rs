@@ -54,6 +54,9 @@ fn a_wrapped_key_opens_for_its_object_only() {
     assert!(OTHERS.iter().all(|other| is_refused(ring.unwrap(&wrapped, *other))));
     let same_id = KeyRing::new(KeyId(1), &bytes(2)).unwrap();
     assert!(is_refused(same_id.unwrap(&wrapped, CONTEXT)));
+    let stored = wrapped.to_bytes();
+    assert_eq!((WrappedKey::from_bytes(&stored).unwrap(), &stored[..4]), (wrapped, &[0, 0, 0, 1][..]));
+    assert!((0..stored.len()).all(|len| WrappedKey::from_bytes(&stored[..len]).is_err()));
     for at in 0..SEALED_KEY_BYTES {
         let mut damaged = *wrapped.sealed.as_bytes();
         damaged[at] ^= 1;
@@ -93,6 +96,26 @@ fn only_the_customers_own_key_opens_his_object() {
     // The same bytes as a site key are another key.
     let ring = KeyRing::new(KeyId(1), &bytes(1)).unwrap();
     assert!(is_refused(ring.unwrap(&WrappedKey { key: KeyId(1), sealed }, CONTEXT)));
+}
+
+#[test]
+fn a_fingerprint_is_of_one_key_under_one_number() {
+    let of = |id, key: &[u8; 32]| KeyRing::new(KeyId(id), key).unwrap().fingerprints().next().unwrap().1;
+    assert_eq!(of(1, &bytes(1)), of(1, &bytes(1)));
+    assert_ne!(of(1, &bytes(1)), of(2, &bytes(1)));
+    assert_ne!(of(1, &bytes(1)), of(1, &bytes(2)));
+    let shown = of(1, &bytes(1)).to_string();
+    assert!(shown.len() == 16 && shown.bytes().all(|b| b.is_ascii_hexdigit()), "{shown}");
+}
+
+#[test]
+fn rings_contradict_each_other_where_one_number_is_two_keys() {
+    let ring =
+        |second: u8| KeyRing::new(KeyId(1), &bytes(1)).unwrap().with(KeyId(2), &bytes(second)).unwrap();
+    let alone = KeyRing::new(KeyId(1), &bytes(1)).unwrap();
+    assert_eq!(ring(2).contradiction(&ring(2)), None);
+    assert_eq!((ring(2).contradiction(&alone), alone.contradiction(&ring(2))), (None, None));
+    assert_eq!(ring(2).contradiction(&ring(3)), Some(KeyId(2)));
 }
 
 #[test]

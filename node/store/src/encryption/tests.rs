@@ -4,9 +4,10 @@ use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use futures_util::stream::{self, TryStreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mucura_metadata::{Checksum, ChecksumAlgorithm};
 use mucura_runtime::Blocking;
 use proptest::prelude::*;
@@ -270,6 +271,41 @@ fn what_the_sealed_stream_fails_with_is_told_behind_what_came_before() {
         assert!(matches!(error, StoreError::Busy));
         assert_eq!(opened, plain[..4 * SEGMENT_BYTES]);
     });
+}
+
+#[test]
+fn a_range_reads_the_segments_that_it_touches_and_no_more() {
+    const SEGMENT: u64 = SEGMENT_BYTES as u64;
+    const LEN: usize = 40 * SEGMENT_BYTES;
+    let plain = body(LEN);
+    let sealed = run(seal(&plain, 1 << 20, key(1))).unwrap();
+    for (range, segments) in [
+        (0..1, 1),
+        (SEGMENT - 1..SEGMENT + 1, 2),
+        (20 * SEGMENT..21 * SEGMENT, 1),
+        (20 * SEGMENT + 5..22 * SEGMENT + 5, 3),
+        (LEN as u64 - 1..LEN as u64, 1),
+    ] {
+        run(async {
+            let span = layout(LEN).span(range.clone()).unwrap();
+            let bounds =
+                usize::try_from(span.sealed().start).unwrap()..usize::try_from(span.sealed().end).unwrap();
+            let read = Arc::new(AtomicUsize::new(0));
+            let count = read.clone();
+            let pieces: Vec<_> = sealed[bounds].chunks(10_000).map(Bytes::copy_from_slice).collect();
+            let pieces = stream::iter(pieces).map(move |piece| {
+                count.fetch_add(piece.len(), Ordering::Relaxed);
+                Ok(piece)
+            });
+            let opened = open_sealed(Box::pin(pieces), key(1), span, Blocking::inline()).await.unwrap();
+            let opened: Vec<Bytes> = opened.try_collect().await.unwrap();
+            assert_eq!(
+                opened.concat(),
+                plain[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
+            );
+            assert_eq!(read.load(Ordering::Relaxed), segments * SEALED_SEGMENT_BYTES, "{range:?}");
+        });
+    }
 }
 
 proptest! {

@@ -28,6 +28,8 @@ pub(crate) enum Method {
     NodeStatus = 0x0214,
     /// Call: verify all shards now.
     Scrub = 0x0215,
+    /// Call: which encryption keys the node has.
+    Keys = 0x0216,
 }
 
 impl Method {
@@ -41,6 +43,7 @@ impl Method {
             Self::ReplaceDrive,
             Self::NodeStatus,
             Self::Scrub,
+            Self::Keys,
         ]
         .into_iter()
         .find(|method| *method as u16 == number)

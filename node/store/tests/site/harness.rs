@@ -27,6 +27,8 @@ use tokio::time::Instant;
 /// The operator, who needs no record.
 pub(crate) const OWNER: UserId = UserId(1);
 const SITE: SiteId = SiteId(1);
+/// How long a session lives that is not meant to end.
+const LONG: Duration = Duration::from_secs(3600);
 
 pub(crate) fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(10)
@@ -124,6 +126,7 @@ struct Plan {
     addrs: Vec<SocketAddr>,
     ca: identity::SiteCa,
     session_life: Duration,
+    lifecycle: LifecycleConfig,
 }
 
 pub(crate) struct Site {
@@ -236,7 +239,7 @@ impl Plan {
             session_life: self.session_life,
             scrub_period: Duration::from_secs(86_400),
             part_bytes_min: PART_BYTES_MIN,
-            lifecycle: LifecycleConfig::default(),
+            lifecycle: self.lifecycle,
         };
         let site_key = SiteKey::new(&[7; 32]).unwrap();
         let store = Store::start(config, runtime, consensus.clone(), mesh.clone(), site_key).unwrap();
@@ -247,15 +250,25 @@ impl Plan {
 
 impl Site {
     pub(crate) async fn start(nodes: usize, drives: usize) -> Self {
-        Self::start_with(nodes, drives, Duration::from_secs(3600)).await
+        Self::start_with(nodes, drives, LONG, LifecycleConfig::default()).await
     }
 
     /// A site whose gateways renew their sessions all the time.
     pub(crate) async fn of_short_sessions(nodes: usize, drives: usize) -> Self {
-        Self::start_with(nodes, drives, Duration::from_secs(4)).await
+        Self::start_with(nodes, drives, Duration::from_secs(4), LifecycleConfig::default()).await
     }
 
-    async fn start_with(nodes: usize, drives: usize, session_life: Duration) -> Self {
+    /// A site that carries out lifecycle rules in its own time.
+    pub(crate) async fn of_lifecycle(nodes: usize, lifecycle: LifecycleConfig) -> Self {
+        Self::start_with(nodes, 1, LONG, lifecycle).await
+    }
+
+    async fn start_with(
+        nodes: usize,
+        drives: usize,
+        session_life: Duration,
+        lifecycle: LifecycleConfig,
+    ) -> Self {
         // RUST_LOG=info tells what the nodes do; a second call changes nothing.
         if let Some(level) = std::env::var("RUST_LOG").ok().and_then(|l| l.parse::<tracing::Level>().ok()) {
             tracing_subscriber::fmt().with_max_level(level).try_init().ok();
@@ -265,7 +278,8 @@ impl Site {
         drop(sockets);
         let now = Runtime::real(1).clock.now_ms();
         let ca = identity::make_ca(SITE, now).unwrap();
-        let plan = Plan { dir: tempfile::tempdir().unwrap(), nodes, drives, addrs, ca, session_life };
+        let plan =
+            Plan { dir: tempfile::tempdir().unwrap(), nodes, drives, addrs, ca, session_life, lifecycle };
         let runtime = Runtime::real(1);
         let mut running = Vec::new();
         for node in 0..nodes {
@@ -310,6 +324,17 @@ impl Site {
             }
         }
         true
+    }
+
+    /// The node that leads, once one does.
+    pub(crate) async fn leader(&self) -> usize {
+        let leads = |node: &Option<Node>| {
+            let node = node.as_ref()?;
+            usize::try_from((*node.consensus.leader().borrow())?.0).ok()?.checked_sub(1)
+        };
+        let known = || self.nodes.iter().find_map(leads).filter(|leader| self.nodes[*leader].is_some());
+        wait_for("a node leads", Duration::from_secs(20), || async { known().is_some() }).await;
+        known().unwrap()
     }
 
     fn node(&self, node: usize) -> &Node {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
 
 mod harness;
+mod lifecycle;
 
 use std::time::Duration;
 

@@ -83,7 +83,12 @@ impl WebsiteConfiguration {
 
     /// The redirect of a request from a folder to the same with `/` at its end.
     pub fn folder_redirect(request: &WebsiteRequest<'_>) -> WebsiteAnswer {
-        let location = format!("/{}/", encode(request.key.as_bytes(), true));
+        let path = encode(request.key.as_bytes(), true);
+        // After two slashes a browser would look for a host.
+        let location = match path.strip_prefix('/') {
+            Some(rest) => format!("/%2F{rest}/"),
+            None => format!("/{path}/"),
+        };
         WebsiteAnswer::Redirect { status: FOUND, location }
     }
 }

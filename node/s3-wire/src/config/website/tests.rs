@@ -89,6 +89,7 @@ fn folders_have_an_index() {
     assert_eq!(site.folder_index("a/"), None);
     assert_eq!(site.folder_index(""), None);
     assert_eq!(WebsiteConfiguration::folder_redirect(&request("a b")), to(302, "/a%20b/"));
+    assert_eq!(WebsiteConfiguration::folder_redirect(&request("/evil/a")), to(302, "/%2Fevil/a/"));
     assert_eq!(site.answer_error(&request("a"), 404), WebsiteAnswer::Error);
 }
 
