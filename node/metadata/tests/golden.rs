@@ -8,13 +8,14 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use mucura_metadata::{
-    Acl, Attributes, Batch, BucketChange, BucketDocument, ChangeVersion, Checksum, ChecksumAlgorithm,
+    Acl, Act, Attributes, Batch, BucketChange, BucketDocument, ChangeVersion, Checksum, ChecksumAlgorithm,
     ChecksumKind, ChunkRecord, Command, CompleteUpload, CreateUpload, CreateUser, DefaultRetention,
-    DeleteCondition, DeleteObject, ETag, Encryption, EncryptionMethod, Envelope, Garbage, GarbageClass,
-    GarbageItem, Grant, Grantee, Lock, NewBucket, NewKey, NodeRecord, Ownership, Permission,
-    PublicAccessBlock, PutObject, PutPart, Reply, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal,
-    ShardException, SiteSeed, VersionChange, VersionId, Versioning, View, ViewError, WriteCondition, Written,
-    encode, execute,
+    DeleteCondition, DeleteObject, ETag, Encryption, EncryptionMethod, Envelope, EventTarget, Garbage,
+    GarbageClass, GarbageItem, Grant, Grantee, Lock, NewBucket, NewKey, NodeRecord, Notification,
+    NotificationRule, ObjectChange, ObjectEvent, Origin, Ownership, Permission, PublicAccessBlock, PutObject,
+    PutPart, Reply, RequestIds, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal, ShardException,
+    SiteSeed, VersionChange, VersionId, Versioning, View, ViewError, WriteCondition, Written, encode,
+    execute,
 };
 use mucura_types::{
     BucketId, ChunkId, DriveId, DriveSeat, HybridTime, NodeId, Order, Profile, SessionId, SiteId, StoreId,
@@ -412,11 +413,60 @@ fn commands_of_versions() -> Vec<Command> {
     ]
 }
 
+/// A bucket that tells others, and those who are told.
+fn commands_of_events() -> Vec<Command> {
+    let bucket = BucketId(1);
+    let request = RequestIds { request_id: "R".into(), host_id: "H".into() };
+    let origin = Origin {
+        act: Act::Copy,
+        user: Some(UserId(1000)),
+        source: Some([192, 0, 2, 7].into()),
+        request: request.clone(),
+    };
+    let (queue, hook) = (EventTarget::Queue("q".into()), EventTarget::Webhook("hook".into()));
+    let rule = |target: &EventTarget, event, prefix| NotificationRule {
+        id: format!("to-{}", target.name()),
+        target: target.clone(),
+        events: vec![event, ObjectEvent::Transitioned],
+        prefix: text(prefix),
+        suffix: text("d"),
+    };
+    let rules = vec![rule(&queue, ObjectEvent::CreatedCopy, "tol"), rule(&hook, ObjectEvent::Removed, "")];
+    let add = |name: &str| Command::AddWebhook {
+        name: name.into(),
+        url: "http://192.0.2.9/".into(),
+        sealed_secret: Some(text("sealed")),
+    };
+    let put = PutObject {
+        bucket,
+        key: text("told"),
+        owner: UserId(1000),
+        size: 1,
+        etag: ETag { md5: [4; 16], parts: None },
+        checksum: None,
+        attributes: Attributes::default(),
+        body: Written::Inline(text("x")),
+        seal: None,
+        condition: WriteCondition::default(),
+    };
+    let notification = Notification { text: text("<n/>"), rules, request };
+    vec![
+        add("hook"),
+        add("other"),
+        Command::ChangeBucket { bucket, change: BucketChange::Notification(Some(notification)) },
+        Command::Told { origin, change: ObjectChange::Put(put) },
+        Command::DropEvents { target: queue, through: ((WALL + 1000) << 16) },
+        Command::RemoveWebhook { name: "other".into() },
+    ]
+}
+
 #[test]
 fn a_recorded_log_comes_to_the_recorded_rows() {
     let mut rows = Rows::default();
     let (mut log, mut kinds) = (Vec::new(), BTreeSet::new());
-    for (number, command) in (1u64..).zip(commands().into_iter().chain(commands_of_versions())) {
+    for (number, command) in
+        (1u64..).zip(commands().into_iter().chain(commands_of_versions()).chain(commands_of_events()))
+    {
         // Behind the format byte.
         kinds.insert(encode(&command)[1]);
         let session = match command {
@@ -441,7 +491,7 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
             };
         }
     }
-    assert!(kinds.iter().copied().eq(0..=26), "not one of each: {kinds:?}");
+    assert!(kinds.iter().copied().eq(0..=30), "not one of each: {kinds:?}");
     let mut hash = blake3::Hasher::new();
     for (key, value) in &rows.0 {
         for bytes in [key, value] {
@@ -453,5 +503,5 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
     assert_eq!(hash.finalize().to_hex().as_str(), ROWS, "what commands come to has changed");
 }
 
-const LOG: &str = "0ca2906d82f17c1bede84a0657c103c29e5c7c974e47b8ae6a43de43f1304c9a";
-const ROWS: &str = "0904ce4181d793f9903bca22bee81f1efc99f89210341fbc85b9b7190d623f76";
+const LOG: &str = "297af58cab01fa7792c183409cc62c78706f4c6e8a1513d1603a113303e1f5ae";
+const ROWS: &str = "4df820300534773c158e1b039fc1689ebcb28041eb4362505cf511109180227b";
