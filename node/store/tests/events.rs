@@ -38,11 +38,11 @@ impl Courier for Moody {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             state.0 += 1;
-            if state.0 % 3 == 0 {
+            if state.0.is_multiple_of(3) {
                 return Err(NotDelivered("not in the mood".into()));
             }
             state.1.extend_from_slice(events);
-            if state.0 % 5 == 0 { Err(NotDelivered("no answer".into())) } else { Ok(()) }
+            if state.0.is_multiple_of(5) { Err(NotDelivered("no answer".into())) } else { Ok(()) }
         })
     }
 }

@@ -249,7 +249,7 @@ impl Clerk {
                         consensus: node.consensus.clone(),
                         deadline: Instant::now() + limit,
                     };
-                    tokio::spawn(async move { reply.send(handler.answer(ask).await).ok() });
+                    tokio::spawn(async move { reply.send(Box::pin(handler.answer(ask)).await).ok() });
                 }
             }
         }

@@ -134,7 +134,7 @@ mod tests {
                 let head = RequestHead::from(&request);
                 let domains = ["e".to_owned(), "".to_owned()];
                 if let Some(at) = WebsiteHost::of(&head, &[], &domains) {
-                    let _: Result<_, _> = at.visit(&head);
+                    at.visit(&head).ok();
                 }
             }
         }
