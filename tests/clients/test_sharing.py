@@ -345,6 +345,36 @@ def test_conditions_on_what_is_put(people: People, shared: str) -> None:
     assert not may(people.bob.put_object, **name)
 
 
+def test_lists_and_tags_of_what_is_put_need_rights_of_their_own(people: People, shared: str) -> None:
+    bob, key = {"AWS": _arn(people, "bob")}, {"Bucket": shared, "Key": "new", "Body": b"x"}
+    _own(people, shared, "BucketOwnerPreferred")
+    write = allow("s3:PutObject", f"{shared}/*")
+    put_policy(people, shared, write)
+    # Who signs nothing leaves it to the owner of the bucket, who has not said that it may be open or tagged.
+    assert people.who_may("put_object", **key) == {"bob", "carol", "nobody"}
+    assert people.who_may("put_object", **key, ACL="public-read") == {"bob", "carol"}
+    assert people.who_may("put_object", **key, Tagging="a=b") == {"bob", "carol"}
+    for action, said in (("s3:PutObjectAcl", {"ACL": "public-read"}), ("s3:PutObjectTagging", {"Tagging": "a=b"})):
+        put_policy(people, shared, write, allow(action, f"{shared}/*"))
+        assert people.who_may("put_object", **key, **said) == {"bob", "carol", "nobody"}, action
+        put_policy(people, shared, write, allow(action, f"{shared}/*", bob) | {"Effect": "Deny"})
+        assert not may(people.bob.put_object, **key, **said), action
+        assert not may(people.bob.create_multipart_upload, Bucket=shared, Key="new", **said), action
+        assert may(people.bob.put_object, **key), action
+
+
+def test_tags_are_copied_by_who_may_read_them(people: People, shared: str) -> None:
+    people.alice.put_object(Bucket=shared, Key="k", Body=b"x", Tagging="a=b")
+    put_policy(people, shared, allow("s3:GetObject", f"{shared}/*"))
+    own, source = {"Bucket": f"{shared}-bobs", "Key": "k"}, {"Bucket": shared, "Key": "k"}
+    people.bob.create_bucket(Bucket=own["Bucket"])
+    assert not may(people.bob.copy_object, **own, CopySource=source)
+    assert may(people.bob.copy_object, **own, CopySource=source, TaggingDirective="REPLACE")
+    put_policy(people, shared, allow(["s3:GetObject", "s3:GetObjectTagging"], f"{shared}/*"))
+    assert may(people.bob.copy_object, **own, CopySource=source)
+    assert people.bob.get_object_tagging(**own)["TagSet"] == [{"Key": "a", "Value": "b"}]
+
+
 def test_whether_a_bucket_is_public_is_told(people: People, shared: str) -> None:
     def public() -> bool:
         return bool(people.alice.get_bucket_policy_status(Bucket=shared)["PolicyStatus"]["IsPublic"])

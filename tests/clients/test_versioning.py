@@ -103,6 +103,12 @@ def test_a_deletion_hides_and_a_deletion_of_the_marker_shows_again(s3: Any, kept
     assert read(s3, kept, "k") == b"x"
 
 
+def test_a_key_without_any_version_has_no_marker(raw: RawS3, kept: str) -> None:
+    answer = raw.request("HEAD", object_path(kept, "never-there"))
+    assert (answer.status, answer.headers["x-amz-delete-marker"]) == (404, "false")
+    assert "x-amz-version-id" not in answer.headers
+
+
 def test_a_marker_is_no_object(raw: RawS3, s3: Any, kept: str) -> None:
     marker = s3.delete_object(Bucket=kept, Key="never-there")["VersionId"]
     query = [("versionId", marker)]

@@ -15,6 +15,7 @@ use mucura_s3_wire::acl::{Acl, AclRequest, Grant};
 use mucura_s3_wire::policy::{Action, Asked, Policy, Verdict};
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::{ObjectInfo, ROOT_USER};
+use mucura_types::UserId;
 
 use crate::answer::set;
 use crate::call::Call;
@@ -203,6 +204,20 @@ impl Call<'_> {
         let known = object.map(Known::of);
         let context = self.context_of(bucket, object)?;
         Ok(decide(&self.question(bucket, action, Some(key), known.as_ref(), &context)))
+    }
+
+    /// Whether the caller may do this with a new object that is to be `owner`'s,
+    /// as if it were there already.
+    pub(crate) fn allow_new(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: &str,
+        owner: UserId,
+    ) -> Result<(), Failure> {
+        let new = Known { owner: owner.to_string(), acl: acl::shown(None, owner) };
+        let context = self.context_of(bucket, None)?;
+        self.refuse_unless(decide(&self.question(bucket, action, Some(key), Some(&new), &context)))
     }
 
     /// Whether the caller, who wants to do this, may know that there is no such

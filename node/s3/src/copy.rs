@@ -52,7 +52,9 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         attributes.headers.retain(|(name, _)| !name.starts_with("x-amz-"));
         attributes.headers.extend(redirect);
     }
-    if request.settings.tags.is_none() {
+    if request.settings.tags.is_none() && !record.attributes.tags.is_empty() {
+        source.allow_tags(call)?;
+        call.allow_new(&bucket, Action::PutObjectTagging, &request.key, new.owner)?;
         attributes.tags.clone_from(&record.attributes.tags);
     }
     let lifecycle = Lifecycle::of(call, &bucket).await?;
@@ -133,6 +135,8 @@ struct Source {
     bucket: Bucket,
     key: String,
     object: ObjectInfo,
+    /// Whether the request names the version.
+    named: bool,
     /// The key that the request brings for it.
     customer: Option<CustomerKey>,
 }
@@ -143,6 +147,12 @@ impl Source {
         if self.bucket.keeps_versions() {
             set(headers, COPY_SOURCE_VERSION, &self.object.version_id().to_string());
         }
+    }
+
+    /// Whether the caller may know its tags.
+    fn allow_tags(&self, call: &Call<'_>) -> Result<(), Failure> {
+        let action = if self.named { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
+        call.allow_object(&self.bucket, action, &self.key, Some(&self.object))
     }
 }
 
@@ -167,7 +177,7 @@ async fn find_source(call: &Call<'_>, source: &wire::CopySource) -> Result<Sourc
     source.conditions.check_source(&summary.etag.to_string(), summary.modified.0)?;
     let encryption = object.record.attributes.encryption.as_ref();
     let customer = encryption::of_copy_source(&call.conditions.head, encryption)?;
-    Ok(Source { bucket, key: source.key.clone(), object, customer })
+    Ok(Source { bucket, key: source.key.clone(), object, named: version.is_some(), customer })
 }
 
 /// A copy is one PUT, and may be no larger.
@@ -190,7 +200,7 @@ async fn open(
     span: ByteSpan,
     algorithm: Option<ChecksumAlgorithm>,
 ) -> Result<CopySource, Failure> {
-    let Source { bucket, key, object, customer } = source;
+    let Source { bucket, key, object, customer, .. } = source;
     let reader = call.fresh.reader(bucket.record.id, key, object, customer.as_ref())?;
     let stream = reader.open(span.start..span.end).await?;
     Ok(CopySource::new(stream, algorithm))

@@ -52,14 +52,21 @@ impl Failure {
     /// What the head of the answer says besides.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Self::DeleteMarker { error, version, modified_ms } = self {
-            set(&mut headers, VERSION_ID, &version.to_string());
-            set(&mut headers, DELETE_MARKER, "true");
-            // Who names a marker can do one thing with it.
-            if error.code == ErrorCode::MethodNotAllowed {
-                set(&mut headers, header::ALLOW, "DELETE");
-                set(&mut headers, header::LAST_MODIFIED, &http_date(*modified_ms));
+        match self {
+            Self::DeleteMarker { error, version, modified_ms } => {
+                set(&mut headers, VERSION_ID, &version.to_string());
+                set(&mut headers, DELETE_MARKER, "true");
+                // Who names a marker can do one thing with it.
+                if error.code == ErrorCode::MethodNotAllowed {
+                    set(&mut headers, header::ALLOW, "DELETE");
+                    set(&mut headers, header::LAST_MODIFIED, &http_date(*modified_ms));
+                }
             }
+            // AWS leaves it out; with it a client sees a marker go.
+            Self::S3(error) if error.code == ErrorCode::NoSuchKey => {
+                set(&mut headers, DELETE_MARKER, "false")
+            }
+            Self::S3(_) | Self::Store(_) => {}
         }
         headers
     }

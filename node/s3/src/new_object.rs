@@ -27,7 +27,9 @@ pub(crate) struct NewObject {
 }
 
 impl NewObject {
-    /// Checks that the caller may store such an object under this key.
+    /// Checks that the caller may store such an object under this key; to give
+    /// it a list, tags or a lock at once needs the right to each besides
+    /// (`PutObject` of the S3 API reference).
     /// `attributes` are none for a copy that keeps those of its source; `head`
     /// is what says how it is to be encrypted.
     pub(crate) async fn prepare(
@@ -45,11 +47,18 @@ impl NewObject {
         if let Some(redirect) = &said.website_redirect {
             kept.headers.push((REDIRECT.to_owned(), redirect.clone()));
         }
+        // What only gives the object to the owner of the bucket is part of writing there.
+        if said.acl != AclRequest::None && !acl::gives_to_bucket_owner(&said.acl) {
+            call.allow_new(bucket, Action::PutObjectAcl, key, owner)?;
+        }
         if let Some(list) = acl::asked(call, &said.acl, owner, bucket.record.owner).await? {
             bucket.check_new_acl(&said.acl, &list)?;
             kept.acl = acl::to_keep(&list, owner).filter(|_| !bucket.enforces_ownership());
         }
         kept.tags = said.tags.as_ref().map(settings::kept_tags).unwrap_or_default();
+        if !kept.tags.is_empty() {
+            call.allow_new(bucket, Action::PutObjectTagging, key, owner)?;
+        }
         kept.lock = settings::kept_lock(&said.lock);
         kept.storage_class = storage_class::asked(&call.shared.config, said.storage_class.as_deref())?;
         let seal = encryption::of_new(call, bucket, head).await?;

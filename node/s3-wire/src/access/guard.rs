@@ -54,21 +54,3 @@ pub fn check_public_policy(block: PublicAccessBlock, policy: &Policy) -> Result<
 pub fn bucket_is_public(acl: &Acl, policy: Option<&Policy>) -> bool {
     acl.is_public() || policy.is_some_and(Policy::is_public)
 }
-
-/// Who owns an object that is being written: its writer or the owner of the bucket. `writer` is
-/// `None` if nobody signed; such an object belongs to the owner of the bucket.
-pub fn owner_of_new_object<'a>(
-    ownership: ObjectOwnership,
-    request: &AclRequest,
-    writer: Option<&'a str>,
-    bucket_owner: &'a str,
-) -> &'a str {
-    let handed_over = match ownership {
-        ObjectOwnership::BucketOwnerEnforced => true,
-        ObjectOwnership::BucketOwnerPreferred => {
-            *request == AclRequest::Canned(CannedAcl::BucketOwnerFullControl)
-        }
-        ObjectOwnership::ObjectWriter => false,
-    };
-    if handed_over { bucket_owner } else { writer.unwrap_or(bucket_owner) }
-}

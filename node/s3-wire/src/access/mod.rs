@@ -1,16 +1,14 @@
 //! Who may do what: the one place where it is decided.
 //!
-//! [`actions_of`] says which actions an operation needs; [`decide`] answers a [`Question`] about
-//! one of them, from the policy, the owners and the access control lists, with the reason. All
-//! actions of an operation must be allowed. The guards keep lists and policies from being stored
-//! that the settings of the bucket forbid.
+//! [`decide`] answers a [`Question`] about an action, from the policy, the owners and the access
+//! control lists, with the reason. The guards keep lists and policies from being stored that the
+//! settings of the bucket forbid.
 //!
 //! See "How Amazon S3 authorizes a request" of the S3 user guide.
 
 mod decide;
 mod decision;
 mod guard;
-mod operation;
 mod question;
 mod request_context;
 mod rights;
@@ -19,9 +17,7 @@ pub use decide::{decide, decide_missing};
 pub use decision::{Decision, Reason};
 pub use guard::{
     bucket_is_public, check_acl_supported, check_bucket_acl_fits, check_public_acl, check_public_policy,
-    owner_of_new_object,
 };
-pub use operation::{Target, actions_of};
 pub use question::{BucketFacts, ObjectFacts, Question};
 pub use request_context::{RequestFacts, context_of, set_request_tags};
 pub use rights::AclOf;

@@ -258,18 +258,3 @@ fn what_is_public_is_kept_out_only_where_it_is_blocked() {
     assert!(check_public_policy(block, &public_policy).is_err());
     assert!(check_public_policy(PublicAccessBlock::default(), &public_policy).is_ok());
 }
-
-#[test]
-fn new_objects_belong_to_whom_the_bucket_says() {
-    use ObjectOwnership::{BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter};
-    let handed_over = AclRequest::Canned(CannedAcl::BucketOwnerFullControl);
-    for (ownership, request, expected) in [
-        (BucketOwnerEnforced, &AclRequest::None, OWNER_ID),
-        (BucketOwnerPreferred, &AclRequest::None, OTHER_ID),
-        (BucketOwnerPreferred, &handed_over, OWNER_ID),
-        (ObjectWriter, &handed_over, OTHER_ID),
-    ] {
-        assert_eq!(owner_of_new_object(ownership, request, Some(OTHER_ID), OWNER_ID), expected);
-        assert_eq!(owner_of_new_object(ownership, request, None, OWNER_ID), OWNER_ID);
-    }
-}
