@@ -63,6 +63,41 @@ fn a_page_of_prefixes_costs_the_same_however_many_keys_they_hide() {
     }
 }
 
+/// The size that a centre asked for: a million keys under ten thousand prefixes.
+#[test]
+fn a_page_of_a_million_keys_costs_what_one_of_ten_thousand_does() {
+    let (many, few) = (bucket_under_prefixes(10_000, 100), bucket_under_prefixes(10_000, 1));
+    let query = ListQuery { delimiter: "/".into(), max: 1000, ..ListQuery::default() };
+    for after in ["", "04999/", "08999/"] {
+        let query = ListQuery { after: after.into(), ..query.clone() };
+        let [many, few] = [&many, &few].map(|(rows, bucket)| objects(rows, *bucket, &query, 1000));
+        assert_eq!(many, few, "behind {after:?}");
+    }
+    let (rows, bucket) = many;
+    let mut query = ListQuery { max: 1000, ..ListQuery::default() };
+    let mut seen = 0;
+    while let page = list_objects(&rows, bucket, &query).unwrap()
+        && let Some(last) = page.objects.last()
+    {
+        seen += page.objects.len();
+        query.after = last.key.clone();
+    }
+    assert_eq!(seen, 1_000_000);
+}
+
+/// A bucket with so many prefixes, and so many keys under each.
+fn bucket_under_prefixes(prefixes: u32, each: u32) -> (Rows, BucketId) {
+    let (mut rows, bucket, _) = site();
+    for prefix in 0..prefixes {
+        let put = |n| {
+            let key = format!("{prefix:05}/{n:02}");
+            Envelope::repeatable(put(bucket, key.as_bytes(), 1, WriteCondition::default()))
+        };
+        rows.run(10, (0..each).map(put).collect());
+    }
+    (rows, bucket)
+}
+
 #[test]
 fn old_versions_cost_a_listing_of_objects_one_row_a_key() {
     let keys: Vec<String> = (0..20).map(|n| format!("{n:02}")).collect();
