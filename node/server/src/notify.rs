@@ -4,5 +4,5 @@
 mod courier;
 mod records;
 
-pub(crate) use courier::{HttpCourier, check_url};
+pub(crate) use courier::{HttpCourier, check_url, trusted_authorities};
 pub(crate) use records::to_json;

@@ -8,7 +8,7 @@ mod certificate;
 mod handshake;
 mod keeper;
 #[cfg(test)]
-mod test_papers;
+pub(crate) mod test_papers;
 #[cfg(test)]
 mod tests;
 

@@ -1,16 +1,20 @@
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use mucura_metadata::Event;
 use mucura_store::{Courier, NotDelivered, Webhook};
 use ring::hmac;
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
 use crate::notify::records::to_message;
@@ -30,17 +34,44 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-mucura-signature");
 /// not followed: only the URL that an operator gave is ever called.
 pub(crate) struct HttpCourier {
     region: String,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// The certificate authorities that this machine trusts: those of its
+/// operating system, or of the file that `SSL_CERT_FILE` names. Without any,
+/// webhooks by https cannot be called; the log says why.
+pub(crate) fn trusted_authorities() -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "some certificate authorities cannot be read");
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    roots
 }
 
 impl HttpCourier {
-    /// For records of a region.
-    pub(crate) fn new(region: String) -> Self {
+    /// For records of a region, to webhooks whose certificates one of these
+    /// authorities signed.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up: a fault of the program.
+    pub(crate) fn new(region: String, authorities: RootCertStore) -> Result<Self, rustls::Error> {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(authorities)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let http = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector);
-        Self { region, http }
+        Ok(Self { region, http })
     }
 
     async fn post(&self, to: &Webhook, events: &[Event]) -> Result<(), NotDelivered> {
@@ -52,7 +83,10 @@ impl HttpCourier {
         }
         let request = request.body(Full::new(body)).map_err(|error| failed(&error))?;
         let answer = self.http.request(request).await.map_err(|error| match error.is_connect() {
-            true => NotDelivered("it cannot be reached".to_owned()),
+            // At the bottom: no such host, nobody there, a certificate that is not trusted.
+            true => {
+                NotDelivered(format!("it cannot be reached: {}", anyhow::Error::from(error).root_cause()))
+            }
             false => failed(&error),
         })?;
         let status = answer.status();
@@ -88,13 +122,8 @@ pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
     let uri: Uri = url.parse().map_err(|_| "the URL makes no sense")?;
     let authority = uri.authority().ok_or("the URL has no host")?;
     match uri.scheme() {
-        Some(scheme) if *scheme == Scheme::HTTP => {}
-        Some(scheme) if *scheme == Scheme::HTTPS => {
-            return Err(
-                "https is not spoken here: give an http URL, of a proxy that speaks https if need be",
-            );
-        }
-        _ => return Err("the URL must begin with http://"),
+        Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {}
+        _ => return Err("the URL must begin with https:// or http://"),
     }
     if authority.as_str().contains('@') {
         return Err("the URL must not hold a password: give a secret instead");

@@ -1,14 +1,15 @@
 //! The courier against a server that answers what a test tells it to.
 
 use super::*;
+use crate::tls::test_papers::Papers;
 use mucura_metadata::RequestIds;
 use mucura_types::Timestamp;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// Answers one request, and gives what it was.
-async fn answer_one(listener: TcpListener, answer: &'static str) -> String {
-    let (mut stream, _) = listener.accept().await.unwrap();
+async fn answer_one(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &str) -> String {
     let mut request = Vec::new();
     while !request.ends_with(b"}") {
         let mut piece = [0; 4096];
@@ -23,11 +24,43 @@ async fn answer_one(listener: TcpListener, answer: &'static str) -> String {
 async fn call(secret: Option<&str>, answer: &'static str) -> (Result<(), NotDelivered>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/events?x=1", listener.local_addr().unwrap());
-    let server = tokio::spawn(answer_one(listener, answer));
-    let to = Webhook { name: "hook".into(), url, secret: secret.map(Into::into) };
-    let event = Event::Test { bucket: "b".into(), at: Timestamp(0), request: RequestIds::default() };
-    let result = HttpCourier::new("lyon".into()).deliver(&to, &[event]).await;
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        answer_one(stream, answer).await
+    });
+    let result = deliver(RootCertStore::empty(), &url, secret).await;
     (result, server.await.unwrap())
+}
+
+async fn deliver(authorities: RootCertStore, url: &str, secret: Option<&str>) -> Result<(), NotDelivered> {
+    let to = Webhook { name: "hook".into(), url: url.to_owned(), secret: secret.map(Into::into) };
+    let event = Event::Test { bucket: "b".into(), at: Timestamp(0), request: RequestIds::default() };
+    HttpCourier::new("lyon".into(), authorities).unwrap().deliver(&to, &[event]).await
+}
+
+/// A call of a webhook that shows these papers, by who trusts those.
+async fn call_by_tls(shown: &Papers, trusted: &Papers) -> (Result<(), NotDelivered>, Option<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let acceptor = TlsAcceptor::from(shown.server_config());
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let stream = acceptor.accept(stream).await.ok()?;
+        Some(answer_one(stream, "HTTP/1.1 204 No Content\r\n\r\n").await)
+    });
+    (deliver(trusted.authorities(), &url, None).await, server.await.unwrap())
+}
+
+#[tokio::test]
+async fn a_webhook_by_https_is_called_if_its_certificate_is_trusted() {
+    let (papers, others) = (Papers::issue(), Papers::issue());
+    let (result, request) = call_by_tls(&papers, &papers).await;
+    assert_eq!(result, Ok(()));
+    assert!(request.unwrap().starts_with("POST / HTTP/1.1\r\n"));
+    let (result, request) = call_by_tls(&papers, &others).await;
+    let Err(NotDelivered(why)) = result else { panic!("it was called") };
+    assert!(why.contains("invalid peer certificate"), "{why}");
+    assert_eq!(request, None);
 }
 
 #[tokio::test]
@@ -66,11 +99,10 @@ fn a_signature_is_the_hmac_of_rfc_4231() {
 }
 
 #[test]
-fn only_http_urls_without_passwords_can_be_called() {
-    for url in ["http://127.0.0.1:8080/x?y", "http://example.org", "http://[::1]:1/"] {
+fn only_urls_of_http_and_https_without_passwords_can_be_called() {
+    for url in ["http://127.0.0.1:8080/x?y", "https://example.org", "http://[::1]:1/"] {
         assert_eq!(check_url(url), Ok(()), "{url}");
     }
-    assert!(check_url("https://example.org/").is_err_and(|why| why.starts_with("https is not spoken")));
     for url in ["", "x", "/x", "ftp://example.org/", "http://", "http://a:b@example.org/", "http://a b/"] {
         assert!(check_url(url).is_err(), "{url}");
     }

@@ -21,7 +21,7 @@ use crate::config::{Environment, RootKey, Settings};
 use crate::http_server::HttpServer;
 use crate::join::Doorkeeper;
 use crate::node_dir::{KnownNode, Membership, NodeDir, NodeDirError, SiteKeyBytes};
-use crate::notify::HttpCourier;
+use crate::notify::{HttpCourier, trusted_authorities};
 use crate::serve::certificate::keep_certificate;
 use crate::serve::dispatch::Dispatch;
 use crate::serve::founding::found;
@@ -268,7 +268,8 @@ impl Started {
             mesh.clone(),
             SiteKey::new(&site_key.0)?,
         )?;
-        store.deliver_events(Arc::new(HttpCourier::new(settings.s3.region.clone())));
+        let authorities = runtime.blocking.run(trusted_authorities).await?;
+        store.deliver_events(Arc::new(HttpCourier::new(settings.s3.region.clone(), authorities)?));
         mesh.serve(Arc::new(Dispatch { consensus: consensus.clone(), store: store.clone() }));
         let metrics = Arc::new(Metrics::new(&operation_names())?);
         let host_id = format!("node-{}", membership.node);

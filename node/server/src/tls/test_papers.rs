@@ -1,4 +1,10 @@
 use std::path::Path;
+use std::sync::Arc;
+
+use mucura_runtime::RealDisk;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{RootCertStore, ServerConfig};
 
 use crate::demo::Authority;
 use crate::tls::certificate::CertificateFiles;
@@ -18,6 +24,20 @@ impl Papers {
         let authority = Authority::make(NOW).unwrap();
         let (certificate, key) = authority.issue(NOW).unwrap();
         Self { ca: authority.certificate_pem(), certificate, key }
+    }
+
+    /// What a server shows them with.
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
+        let dir = tempfile::tempdir().unwrap();
+        let files = files_in(dir.path(), &self.certificate, &self.key);
+        files.server_config(&files.read(&RealDisk).unwrap()).unwrap()
+    }
+
+    /// What a client trusts that knows the authority.
+    pub(crate) fn authorities(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.ca.as_bytes()).unwrap()).unwrap();
+        roots
     }
 }
 

@@ -9,12 +9,11 @@ use axum::extract::Extension;
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream;
-use mucura_runtime::RealDisk;
 use mucura_s3::Connection;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
@@ -24,15 +23,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::http_server::HttpServer;
 use crate::tls::Tls;
-use crate::tls::test_papers::{Papers, files_in};
+use crate::tls::test_papers::Papers;
 
 type Client = TlsStream<TcpStream>;
-
-fn config(papers: &Papers) -> Arc<ServerConfig> {
-    let dir = tempfile::tempdir().unwrap();
-    let files = files_in(dir.path(), &papers.certificate, &papers.key);
-    files.server_config(&files.read(&RealDisk).unwrap()).unwrap()
-}
 
 /// A server that answers with what it knows of the connection.
 async fn start(tls: &Tls) -> (HttpServer, SocketAddr) {
@@ -83,7 +76,7 @@ fn shows(client: &Client, papers: &Papers) -> bool {
 #[tokio::test]
 async fn both_versions_are_spoken_and_the_request_knows() {
     let papers = Papers::issue();
-    let (server, addr) = start(&Tls::new(config(&papers))).await;
+    let (server, addr) = start(&Tls::new(papers.server_config())).await;
     for version in [&TLS12, &TLS13] {
         let mut offers = client(&[&papers], &[version]);
         offers.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -100,7 +93,7 @@ async fn both_versions_are_spoken_and_the_request_knows() {
 
 #[tokio::test]
 async fn plain_http_is_refused_in_its_own_language() {
-    let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
+    let (server, addr) = start(&Tls::new(Papers::issue().server_config())).await;
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(b"PUT /bucket/key HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n").await.unwrap();
     stream.readable().await.unwrap();
@@ -120,7 +113,7 @@ async fn plain_http_is_refused_in_its_own_language() {
 #[tokio::test]
 async fn what_is_no_tls_ends_its_connection_alone() {
     let papers = Papers::issue();
-    let (server, addr) = start(&Tls::new(config(&papers))).await;
+    let (server, addr) = start(&Tls::new(papers.server_config())).await;
     let silent = TcpStream::connect(addr).await.unwrap();
     for nonsense in [&b"\x16\x03\x01\xff\xff\xff\xff\xff"[..], b"\x00\x00\x00\x00\x00\x00", b"\x80\x2e\x01"] {
         let mut stream = TcpStream::connect(addr).await.unwrap();
@@ -139,7 +132,7 @@ async fn what_is_no_tls_ends_its_connection_alone() {
 /// The clock runs ahead whenever everybody waits.
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_does_not_end_is_ended() {
-    let (server, addr) = start(&Tls::new(config(&Papers::issue()))).await;
+    let (server, addr) = start(&Tls::new(Papers::issue().server_config())).await;
     for said in [&b""[..], b"\x16", b"G"] {
         let begun = Instant::now();
         let mut stream = TcpStream::connect(addr).await.unwrap();
@@ -156,7 +149,8 @@ async fn a_client_that_takes_nothing_does_not_hold_its_answer_for_ever() {
     let papers = Papers::issue();
     let piece = Bytes::from(vec![0; 1 << 20]);
     let endless = || async { Body::from_stream(stream::repeat(Ok::<_, Infallible>(piece))) };
-    let (server, addr) = serve(&Tls::new(config(&papers)), Router::new().route("/", get(endless))).await;
+    let (server, addr) =
+        serve(&Tls::new(papers.server_config()), Router::new().route("/", get(endless))).await;
     let mut client = connect(addr, &client(&[&papers], &[&TLS13])).await.unwrap();
     assert!(ask(&mut client).await.contains("200 OK"));
     assert!(server.stop(Instant::now() + Duration::from_secs(600)).await);
@@ -166,17 +160,17 @@ async fn a_client_that_takes_nothing_does_not_hold_its_answer_for_ever() {
 #[tokio::test]
 async fn a_new_certificate_is_for_new_connections() {
     let (old, new) = (Papers::issue(), Papers::issue());
-    let tls = Tls::new(config(&old));
+    let tls = Tls::new(old.server_config());
     let (server, addr) = start(&tls).await;
     for version in [&TLS12, &TLS13] {
-        tls.replace(config(&old));
+        tls.replace(old.server_config());
         let config_of_client = client(&[&old, &new], &[version]);
         let mut before = connect(addr, &config_of_client).await.unwrap();
         assert!(ask(&mut before).await.contains("200 OK") && shows(&before, &old));
         let mut resumed = connect(addr, &config_of_client).await.unwrap();
         assert!(ask(&mut resumed).await.contains("200 OK"));
         assert_eq!(resumed.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed));
-        tls.replace(config(&new));
+        tls.replace(new.server_config());
         // Neither is an old session resumed.
         let mut after = connect(addr, &config_of_client).await.unwrap();
         assert!(ask(&mut after).await.contains("200 OK") && shows(&after, &new));
