@@ -23,7 +23,10 @@ use crate::notify::records::to_message;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a webhook may take over a message.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// What is read of an answer, so that its connection can be kept.
+/// How long the rest of an answer is waited for, so that its connection can be
+/// kept.
+const REST_OF_ANSWER: Duration = Duration::from_secs(2);
+/// What is read of it.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 const IDLE: Duration = Duration::from_secs(20);
 /// `sha256=` and the HMAC-SHA256 of the body under the webhook's secret, in
@@ -82,19 +85,22 @@ impl HttpCourier {
             request = request.header(SIGNATURE, signature(secret, &body));
         }
         let request = request.body(Full::new(body)).map_err(|error| failed(&error))?;
-        let answer = self.http.request(request).await.map_err(|error| match error.is_connect() {
-            // At the bottom: no such host, nobody there, a certificate that is not trusted.
-            true => {
-                NotDelivered(format!("it cannot be reached: {}", anyhow::Error::from(error).root_cause()))
-            }
-            false => failed(&error),
-        })?;
+        let answer = timeout(PATIENCE, self.http.request(request))
+            .await
+            .map_err(|_| NotDelivered("it did not answer in time".to_owned()))?
+            .map_err(|error| match error.is_connect() {
+                // At the bottom: no such host, nobody there, a certificate that is not trusted.
+                true => {
+                    NotDelivered(format!("it cannot be reached: {}", anyhow::Error::from(error).root_cause()))
+                }
+                false => failed(&error),
+            })?;
         let status = answer.status();
         if !status.is_success() {
             return Err(NotDelivered(format!("it answered {status}")));
         }
         // The events are taken over, whatever becomes of the rest.
-        Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.ok();
+        timeout(REST_OF_ANSWER, Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect()).await.ok();
         Ok(())
     }
 }
@@ -105,10 +111,7 @@ impl Courier for HttpCourier {
         to: &'a Webhook,
         events: &'a [Event],
     ) -> Pin<Box<dyn Future<Output = Result<(), NotDelivered>> + Send + 'a>> {
-        Box::pin(async move {
-            let posted = timeout(PATIENCE, self.post(to, events)).await;
-            posted.map_err(|_| NotDelivered("it did not answer in time".to_owned()))?
-        })
+        Box::pin(self.post(to, events))
     }
 }
 

@@ -92,6 +92,19 @@ async fn only_2xx_takes_events_over_and_redirects_are_not_followed() {
     }
 }
 
+#[tokio::test]
+async fn a_webhook_that_says_yes_has_taken_events_over_though_its_answer_never_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answer_one(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await;
+        std::future::pending::<()>().await;
+    });
+    assert_eq!(deliver(RootCertStore::empty(), &url, None).await, Ok(()));
+    server.abort();
+}
+
 #[test]
 fn a_signature_is_the_hmac_of_rfc_4231() {
     let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
