@@ -48,12 +48,12 @@ pub(crate) async fn create(
     request: CreateBucket,
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
+    if call.is_anonymous() {
+        return Err(ErrorCode::AccessDenied.into());
+    }
     let location = read_document(call, request.body, payload, parse_bucket_configuration).await?;
     if let Some(location) = location {
         check_location(&location, &call.shared.config.region)?;
-    }
-    if call.is_anonymous() {
-        return Err(ErrorCode::AccessDenied.into());
     }
     let ownership = request.ownership.map(settings::kept_ownership);
     let list = acl::asked(call, &request.acl, call.user, call.user).await?;

@@ -6,6 +6,7 @@ use mucura_s3_wire::checksum::{ChecksumAlgorithm, ChecksumHasher};
 use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::{ErrorCode, S3Error};
 use mucura_store::{Body, BodyPlan, Digests, Md5Plan};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::call::Call;
@@ -15,6 +16,9 @@ use crate::payload::Payload;
 
 /// How long a client may take to send a document.
 const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// What every document may have at once, so that small ones never wait. The
+/// number of connections bounds them.
+const FREE_BYTES: usize = 16 << 10;
 /// How long a document waits for memory.
 const MEMORY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -26,7 +30,7 @@ pub(crate) async fn read_document<T: Send + 'static>(
     payload: &mut Payload,
     parse: fn(&[u8]) -> Result<T, S3Error>,
 ) -> Result<T, Failure> {
-    let document = read_bytes(call, said, payload).await?;
+    let (document, _memory) = read(call, said, payload).await?;
     Ok(call.shared.compute(move || parse(&document)).await??)
 }
 
@@ -36,16 +40,25 @@ pub(crate) async fn read_bytes(
     said: RequestBody,
     payload: &mut Payload,
 ) -> Result<Bytes, Failure> {
-    let kib =
-        u32::try_from(said.len.most().div_ceil(1024)).map_err(|_| ErrorCode::MaxMessageLengthExceeded)?;
-    let memory = timeout(MEMORY_TIMEOUT, call.shared.documents.acquire_many(kib)).await;
-    let _memory = memory.ok().and_then(Result::ok).ok_or(ErrorCode::SlowDown)?;
+    read(call, said, payload).await.map(|(document, _)| document)
+}
+
+/// The same, with the memory that it was given.
+async fn read<'c>(
+    call: &'c Call<'_>,
+    said: RequestBody,
+    payload: &mut Payload,
+) -> Result<(Bytes, Memory<'c>), Failure> {
     let mut body = call.upload(said, payload)?;
     let mut document = BytesMut::new();
+    let mut memory = Memory { all: &call.shared.documents, taken: None };
     let deadline = Instant::now() + DOCUMENT_TIMEOUT;
     loop {
         match timeout_at(deadline, body.next()).await {
-            Ok(Ok(Some(piece))) => document.extend_from_slice(&piece),
+            Ok(Ok(Some(piece))) => {
+                memory.take_for(document.len() + piece.len()).await?;
+                document.extend_from_slice(&piece);
+            }
             Ok(Ok(None)) => break,
             Ok(Err(_)) => return Err(body.into_failure()),
             Err(_) => return Err(ErrorCode::RequestTimeout.into()),
@@ -58,7 +71,35 @@ pub(crate) async fn read_bytes(
     if body.check(&digests).is_err() {
         return Err(body.into_failure());
     }
-    Ok(document)
+    Ok((document, memory))
+}
+
+/// The memory of a document. It is taken for what has come, not for what was
+/// announced: who sends nothing holds up nobody.
+struct Memory<'a> {
+    all: &'a Semaphore,
+    taken: Option<SemaphorePermit<'a>>,
+}
+
+impl Memory<'_> {
+    /// Waits until there is room for so many bytes of this document.
+    async fn take_for(&mut self, bytes: usize) -> Result<(), S3Error> {
+        let missing = bytes
+            .saturating_sub(FREE_BYTES)
+            .div_ceil(1024)
+            .saturating_sub(self.taken.as_ref().map_or(0, SemaphorePermit::num_permits));
+        if missing == 0 {
+            return Ok(());
+        }
+        let missing = u32::try_from(missing).map_err(|_| ErrorCode::MaxMessageLengthExceeded)?;
+        let more = timeout(MEMORY_TIMEOUT, self.all.acquire_many(missing)).await;
+        let more = more.ok().and_then(Result::ok).ok_or(ErrorCode::SlowDown)?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
 }
 
 /// What `plan` asks for.

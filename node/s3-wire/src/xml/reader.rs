@@ -7,6 +7,8 @@ use crate::error::{ErrorCode, S3Error};
 
 /// The deepest nesting of elements, the root being 1.
 const MAX_DEPTH: usize = 6;
+/// The most elements: the parts of the longest upload, with all that is said of each.
+const MAX_ELEMENTS: usize = 100_000;
 
 /// An element: its name without prefix, its own text, its children. Attributes are dropped.
 #[derive(Debug, Default)]
@@ -30,7 +32,7 @@ pub(crate) fn malformed() -> S3Error {
 /// Reads a document whose root has this name.
 ///
 /// `MaxMessageLengthExceeded` beyond `max_len` bytes; `MalformedXML` for what is not well-formed, is
-/// nested too deep, or has a document type, an entity of its own, or a processing instruction.
+/// nested too deep, has too many elements, or has a document type, an entity of its own, or a processing instruction.
 pub(crate) fn parse(body: &[u8], max_len: usize, root: &str) -> Result<Element, S3Error> {
     if body.len() > max_len {
         return Err(S3Error::new(ErrorCode::MaxMessageLengthExceeded)
@@ -41,20 +43,18 @@ pub(crate) fn parse(body: &[u8], max_len: usize, root: &str) -> Result<Element, 
     let mut reader = Reader::from_str(text);
     let mut open: Vec<Element> = Vec::new();
     let mut done: Option<Element> = None;
+    let mut count = 0;
     loop {
-        match reader.read_event().map_err(|_| malformed())? {
-            Event::Start(start) => {
-                if done.is_some() || open.len() == MAX_DEPTH {
-                    return Err(malformed());
-                }
-                open.push(begin(&start)?);
+        let event = reader.read_event().map_err(|_| malformed())?;
+        if let Event::Start(_) | Event::Empty(_) = event {
+            count += 1;
+            if done.is_some() || open.len() == MAX_DEPTH || count > MAX_ELEMENTS {
+                return Err(malformed());
             }
-            Event::Empty(start) => {
-                if done.is_some() || open.len() == MAX_DEPTH {
-                    return Err(malformed());
-                }
-                close(begin(&start)?, &mut open, &mut done);
-            }
+        }
+        match event {
+            Event::Start(start) => open.push(begin(&start)?),
+            Event::Empty(start) => close(begin(&start)?, &mut open, &mut done),
             Event::End(_) => {
                 let element = open.pop().ok_or_else(malformed)?;
                 close(element, &mut open, &mut done);
