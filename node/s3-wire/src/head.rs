@@ -28,9 +28,18 @@ impl<'a, B> From<&'a http::Request<B>> for RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// The value of a header, without surrounding spaces; `InvalidArgument` if it is not UTF-8.
+    /// The value of a header, without surrounding spaces. `InvalidArgument` if it is not UTF-8, or
+    /// comes again with another value: to take one of them is to drop a condition or a checksum.
     pub(crate) fn header(&self, name: &str) -> Result<Option<&'a str>, S3Error> {
-        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        let mut values = self.headers.get_all(name).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.any(|other| other != value) {
+            return Err(S3Error::with_message(
+                ErrorCode::InvalidArgument,
+                "Header was given more than once, with different values",
+            )
+            .field("ArgumentName", name));
+        }
         match std::str::from_utf8(value.as_bytes()) {
             Ok(text) => Ok(Some(text.trim())),
             Err(_) => Err(S3Error::with_message(ErrorCode::InvalidArgument, "Header value is not UTF-8")
