@@ -172,7 +172,7 @@ impl Call<'_> {
 
     /// The same, with the reason.
     pub(crate) fn judge_bucket(&self, bucket: &Bucket, action: Action) -> Result<Decision, Failure> {
-        let context = self.context_of(bucket, None)?;
+        let context = self.context_of(bucket, None, None)?;
         Ok(decide(&self.question(bucket, action, None, None, &context)))
     }
 
@@ -190,7 +190,20 @@ impl Call<'_> {
         key: &str,
         object: Option<&ObjectInfo>,
     ) -> Result<(), Failure> {
-        self.refuse_unless(self.judge_object(bucket, action, key, object)?)
+        self.refuse_unless(self.judge_object(bucket, action, key, None, object)?)
+    }
+
+    /// The same for what a list or the source of a copy names, which may be
+    /// another version than the one that the request itself names.
+    pub(crate) fn allow_version(
+        &self,
+        bucket: &Bucket,
+        action: Action,
+        key: &str,
+        version: Option<VersionId>,
+        object: Option<&ObjectInfo>,
+    ) -> Result<(), Failure> {
+        self.refuse_unless(self.judge_object(bucket, action, key, version, object)?)
     }
 
     /// The same, with the reason.
@@ -199,10 +212,11 @@ impl Call<'_> {
         bucket: &Bucket,
         action: Action,
         key: &str,
+        version: Option<VersionId>,
         object: Option<&ObjectInfo>,
     ) -> Result<Decision, Failure> {
         let known = object.map(Known::of);
-        let context = self.context_of(bucket, object)?;
+        let context = self.context_of(bucket, object, version)?;
         Ok(decide(&self.question(bucket, action, Some(key), known.as_ref(), &context)))
     }
 
@@ -216,7 +230,7 @@ impl Call<'_> {
         owner: UserId,
     ) -> Result<(), Failure> {
         let new = Known { owner: owner.to_string(), acl: acl::shown(None, owner) };
-        let context = self.context_of(bucket, None)?;
+        let context = self.context_of(bucket, None, None)?;
         self.refuse_unless(decide(&self.question(bucket, action, Some(key), Some(&new), &context)))
     }
 
@@ -227,8 +241,9 @@ impl Call<'_> {
         bucket: &Bucket,
         action: Action,
         key: &str,
+        version: Option<VersionId>,
     ) -> Result<Decision, Failure> {
-        let context = self.context_of(bucket, None)?;
+        let context = self.context_of(bucket, None, version)?;
         Ok(decide_missing(&self.question(bucket, action, Some(key), None, &context)))
     }
 
@@ -241,7 +256,7 @@ impl Call<'_> {
         object: Option<&ObjectInfo>,
     ) -> Result<Option<Verdict>, Failure> {
         let Some(policy) = &bucket.policy else { return Ok(None) };
-        let context = self.context_of(bucket, object)?;
+        let context = self.context_of(bucket, object, None)?;
         let resource = Resource { bucket: &bucket.name, key };
         let asked = Asked { requester: self.requester(), action, resource, context: &context };
         Ok(Some(policy.evaluate(&asked)))
@@ -268,7 +283,7 @@ impl Call<'_> {
         upload: Option<&UploadRecord>,
     ) -> Result<(), Failure> {
         let initiator = upload.map(|upload| upload.initiator.to_string());
-        let context = self.context_of(bucket, None)?;
+        let context = self.context_of(bucket, None, None)?;
         let question = self.question(bucket, action, Some(key), None, &context);
         self.refuse_unless(decide(&Question { upload_initiator: initiator.as_deref(), ..question }))
     }
@@ -286,9 +301,9 @@ impl Call<'_> {
         let object = self.fresh.object(bucket.record.id, key, version).await?;
         let there = object.as_ref().filter(|object| !object.is_delete_marker());
         if let Some(there) = there {
-            self.allow_object(bucket, action, key, Some(there))?;
+            self.allow_version(bucket, action, key, version, Some(there))?;
         } else {
-            self.refuse_unless(self.judge_missing(bucket, action, key)?)?;
+            self.refuse_unless(self.judge_missing(bucket, action, key, version)?)?;
         }
         let (code, named) = match version {
             Some(_) => (ErrorCode::NoSuchVersion, true),
@@ -333,19 +348,27 @@ impl Call<'_> {
     }
 
     /// What the conditions of the bucket's policy may ask about, the tags of
-    /// an object among it.
-    fn context_of(&self, bucket: &Bucket, object: Option<&ObjectInfo>) -> Result<Cow<'_, Context>, S3Error> {
+    /// an object among it, and the version that is meant.
+    fn context_of(
+        &self,
+        bucket: &Bucket,
+        object: Option<&ObjectInfo>,
+        version: Option<VersionId>,
+    ) -> Result<Cow<'_, Context>, S3Error> {
         if bucket.policy.is_none() {
             return Ok(Cow::Borrowed(&self.conditions.nothing));
         }
         let context = self.conditions.context(self.requester())?;
         let tags = object.map(|object| &object.record.attributes.tags[..]).unwrap_or_default();
-        if tags.is_empty() {
+        if tags.is_empty() && version.is_none() {
             return Ok(Cow::Borrowed(context));
         }
         let mut context = context.clone();
         for (key, value) in tags {
             context.set(&format!("s3:ExistingObjectTag/{key}"), value.as_str());
+        }
+        if let Some(version) = version {
+            context.set("s3:VersionId", version.to_string());
         }
         Ok(Cow::Owned(context))
     }

@@ -106,6 +106,10 @@ fn verify(
     let mut parts = Vec::with_capacity(stored.len());
     for (listed, stored) in listed.iter().zip(stored) {
         let part = stored.ok_or_else(|| invalid_part(listed.part_number))?;
+        // Another one came meanwhile: what follows from this one would be said of that.
+        if tag_of(listed)?.1 != part.md5 {
+            return Err(invalid_part(listed.part_number));
+        }
         let kept = part.checksum.as_ref().and_then(checksums::shown).map(|shown| shown.value);
         if listed.checksum.is_some_and(|said| kept != Some(said)) {
             return Err(invalid_part(listed.part_number));

@@ -102,9 +102,10 @@ async fn delete_one(
         Some(_) => Action::DeleteObjectVersion,
         None => Action::DeleteObject,
     };
-    call.allow_object(bucket, action, &doomed.key, None)?;
+    call.allow_version(bucket, action, &doomed.key, doomed.version, None)?;
     if doomed.bypass {
-        call.allow_object(bucket, Action::BypassGovernanceRetention, &doomed.key, None)?;
+        let bypass = Action::BypassGovernanceRetention;
+        call.allow_version(bucket, bypass, &doomed.key, doomed.version, None)?;
     }
     let delete = Delete {
         bucket: bucket.record.id,

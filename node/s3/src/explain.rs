@@ -179,13 +179,13 @@ async fn decide(
         return Ok((call.judge_bucket(bucket, action)?, ObjectPart::None, None));
     };
     if is_on_any_key(action) {
-        return Ok((call.judge_object(bucket, action, key, None)?, ObjectPart::None, None));
+        return Ok((call.judge_object(bucket, action, key, None, None)?, ObjectPart::None, None));
     }
     let object = call.fresh.object(bucket.record.id, key, None).await?;
     let Some(object) = object.filter(|object| !object.is_delete_marker()) else {
-        return Ok((call.judge_missing(bucket, action, key)?, ObjectPart::Missing, None));
+        return Ok((call.judge_missing(bucket, action, key, None)?, ObjectPart::Missing, None));
     };
-    let decision = call.judge_object(bucket, action, key, Some(&object))?;
+    let decision = call.judge_object(bucket, action, key, None, Some(&object))?;
     let owner = call.shown(object.record.summary.owner).await?;
     Ok((decision, ObjectPart::OwnedBy(owner), Some(object)))
 }

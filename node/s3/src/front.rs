@@ -10,7 +10,7 @@ use mucura_s3_wire::access::RequestFacts;
 use mucura_s3_wire::auth::{Claim, Verified};
 use mucura_s3_wire::config::lifecycle::LifecycleConfiguration;
 use mucura_s3_wire::policy::Policy;
-use mucura_s3_wire::request::{Operation, OperationName, Route, WebsiteHost, route};
+use mucura_s3_wire::request::{Operation, OperationName, Route, WebsiteHost, route, with_hoisted};
 use mucura_s3_wire::sigv4::Expected;
 use mucura_s3_wire::time::http_date;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
@@ -235,11 +235,13 @@ async fn answer(
         return cors::preflight(&fresh, &head, bucket.as_deref(), on_object).await;
     }
     let now_ms = shared.runtime.clock.now_ms();
-    let request = route.parse(&head, now_ms)?;
+    let merged = with_hoisted(&head)?;
+    let asked = RequestHead { headers: merged.as_ref().unwrap_or(head.headers), ..head };
+    let request = route.parse(&asked, now_ms)?;
     let call = Call {
         shared,
         fresh,
-        conditions: Conditions::new(head, facts(over, signer.as_ref(), now_ms)),
+        conditions: Conditions::new(asked, facts(over, signer.as_ref(), now_ms)),
         user: signer.as_ref().map_or(ANONYMOUS_USER, |signer| signer.user),
         signer,
         verified,

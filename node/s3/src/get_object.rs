@@ -110,7 +110,8 @@ pub(crate) async fn show(
                 headers.insert(PARTS_COUNT, HeaderValue::from(count));
             }
             part_checksum = part.checksum;
-            (part.span.is_some(), Spans::One(part.span.unwrap_or(whole)))
+            let none = ByteSpan { start: 0, end: 0 };
+            (part.span.is_some(), Spans::One(part.span.unwrap_or(none)))
         }
         (None, Some(ranges)) => match resolve(ranges, summary.size)? {
             ResolvedRange::Whole => (false, Spans::One(whole)),

@@ -8,7 +8,6 @@ use crate::config::tagging::TagSet;
 use crate::error::S3Error;
 use crate::head::RequestHead;
 use crate::policy::{Context, Requester};
-use crate::request::with_hoisted;
 use crate::time::iso8601;
 use crate::uri::Query;
 
@@ -63,15 +62,15 @@ pub struct RequestFacts {
     pub now_ms: u64,
 }
 
-/// Gathers what conditions may ask about a request.
+/// Gathers what conditions may ask about a request. `head` has the headers that the query carries
+/// ([`crate::request::with_hoisted`]): conditions see what is done.
 pub fn context_of(
     head: &RequestHead<'_>,
     requester: Requester<'_>,
     facts: &RequestFacts,
 ) -> Result<Context, S3Error> {
     let query = Query::parse(head.query())?;
-    let merged = with_hoisted(head, &query)?;
-    let headers = merged.as_ref().unwrap_or(head.headers);
+    let headers = head.headers;
     let mut context = Context::of(requester);
     context.set("aws:CurrentTime", iso8601(facts.now_ms));
     context.set("aws:EpochTime", (facts.now_ms / 1_000).to_string());

@@ -26,8 +26,12 @@ fn is_checksum(name: &str) -> bool {
     name.starts_with("x-amz-checksum-") || name == "x-amz-sdk-checksum-algorithm"
 }
 
-/// The headers together with those in the query, or `None` if the query has none.
-pub(crate) fn with_hoisted(head: &RequestHead<'_>, query: &Query) -> Result<Option<HeaderMap>, S3Error> {
+/// The headers together with those in the query, or `None` if the query has none. Everything but the
+/// signature is to be read from these.
+///
+/// `InvalidArgument` for what does not fit into a header.
+pub fn with_hoisted(head: &RequestHead<'_>) -> Result<Option<HeaderMap>, S3Error> {
+    let query = Query::parse(head.query())?;
     let mut merged: Option<HeaderMap> = None;
     for (name, value) in query.pairs() {
         let lower = name.to_ascii_lowercase();

@@ -24,7 +24,7 @@ pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
 pub use body::{BodyLen, MAX_OBJECT_PART_LEN, RequestBody};
 pub use copy::{CopyObject, CopySource, UploadPartCopy};
-pub(crate) use hoisted::with_hoisted;
+pub use hoisted::with_hoisted;
 pub use list::{
     ListBuckets, ListMultipartUploads, ListObjectVersions, ListObjects, ListObjectsV2, ListParts,
 };
@@ -102,11 +102,14 @@ pub enum Operation {
 /// `domains` are the names under which buckets appear as host names (`BUCKET.domain`); under any
 /// other host the bucket is the first part of the path. `now_ms` is the time since 1970.
 pub fn parse_request(head: &RequestHead<'_>, domains: &[String], now_ms: u64) -> Result<Request, S3Error> {
-    route(head, domains)?.parse(head, now_ms)
+    let route = route(head, domains)?;
+    let merged = with_hoisted(head)?;
+    route.parse(&RequestHead { headers: merged.as_ref().unwrap_or(head.headers), ..*head }, now_ms)
 }
 
 impl Route {
-    /// Reads the parameters of the operation the request was routed to.
+    /// Reads the parameters of the operation the request was routed to. `head` has the headers that
+    /// the query carries: see [`with_hoisted`].
     pub fn parse(self, head: &RequestHead<'_>, now_ms: u64) -> Result<Request, S3Error> {
         let name = self.name;
         if !name.is_served() {
@@ -114,9 +117,8 @@ impl Route {
             return Ok(Request { name, expected_bucket_owner: None, operation });
         }
         let query = Query::parse(head.query())?;
-        let merged = hoisted::with_hoisted(head, &query)?;
-        let head = &RequestHead { headers: merged.as_ref().unwrap_or(head.headers), ..*head };
         refused::refuse_what_we_would_ignore(head)?;
+        refused::refuse_version(name, &query)?;
         let expected_bucket_owner = head.header("x-amz-expected-bucket-owner")?.map(str::to_owned);
         let bucket = self.bucket.unwrap_or_default();
         let key = self.key.unwrap_or_default();

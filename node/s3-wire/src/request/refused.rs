@@ -5,6 +5,8 @@
 
 use crate::error::S3Error;
 use crate::head::RequestHead;
+use crate::request::OperationName;
+use crate::uri::Query;
 
 /// Headers that are refused whatever their value.
 const REFUSED: &[&str] = &[
@@ -27,4 +29,30 @@ pub(crate) fn refuse_what_we_would_ignore(head: &RequestHead<'_>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// `InvalidArgument` for a version where none can be meant. A policy would take it for what the
+/// operation is about.
+pub(crate) fn refuse_version(name: OperationName, query: &Query) -> Result<(), S3Error> {
+    use OperationName as O;
+    let writes = matches!(
+        name,
+        O::PutObject
+            | O::CopyObject
+            | O::DeleteObjects
+            | O::CreateMultipartUpload
+            | O::UploadPart
+            | O::UploadPartCopy
+            | O::CompleteMultipartUpload
+            | O::AbortMultipartUpload
+            | O::ListParts
+    );
+    match query.get("versionId").filter(|_| writes) {
+        Some(version) => Err(S3Error::invalid_argument(
+            "This operation does not accept a version-id.",
+            "versionId",
+            version,
+        )),
+        None => Ok(()),
+    }
 }
