@@ -33,6 +33,10 @@ pub(crate) async fn encryption(
 
 /// Begins it, or finds it under way, and waits for its end.
 async fn rewrap(client: &Client, from: Option<u32>, out: &Output) -> anyhow::Result<()> {
+    let nodes = client.get("status").await?;
+    if let Some(told) = disagreement(nodes["nodes"].as_array().map_or(&[], Vec::as_slice)) {
+        bail!("{told}");
+    }
     let mut status = client.ask(Method::POST, "encryption/rewrap", &json!({ "from": from })).await?;
     if status["from"] != json!(from) {
         bail!("it is under way with --from {}: wait for its end", text(&status, "from"));

@@ -1,5 +1,6 @@
 """Encryption at rest: by the site's keys, by the customer's own, and by names of a key service."""
 
+import base64
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -183,6 +184,23 @@ def test_a_part_needs_the_key_of_its_upload(s3: Any) -> None:
     s3.abort_multipart_upload(Bucket=BUCKET, Key="part-key", UploadId=made)
 
 
+def test_an_upload_ends_without_the_customers_key_but_not_with_another(s3: Any) -> None:
+    def begun(sealed: Headers) -> Headers:
+        place = {"Bucket": BUCKET, "Key": "end-key"}
+        place["UploadId"] = s3.create_multipart_upload(**place, **sealed)["UploadId"]
+        tag = s3.upload_part(**place, PartNumber=1, Body=b"x", **sealed)["ETag"]
+        return place | {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": tag}]}}
+
+    own = customer()
+    place = begun(own)
+    assert refusal(lambda: s3.complete_multipart_upload(**place, **customer())) == (400, "InvalidRequest")
+    s3.complete_multipart_upload(**place)
+    assert get(s3, "end-key", **own) == b"x"
+    place = begun({})
+    assert refusal(lambda: s3.complete_multipart_upload(**place, **own)) == (400, "InvalidRequest")
+    s3.complete_multipart_upload(**place)
+
+
 KINDS = ["plain", "site", "customer", "kms"]
 
 
@@ -243,6 +261,8 @@ def test_names_of_a_key_service_are_kept_and_shown(s3: Any) -> None:
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "arn:aws:kms:two")
     assert get(s3, "kms") == b"x" * 100_000
     assert refusal(lambda: put(SSEKMSKeyId="three")) == (400, "KMS.NotFoundException")
+    context = base64.b64encode(b'{"a":"b"}').decode()
+    assert refusal(lambda: put(SSEKMSEncryptionContext=context)) == (501, "NotImplemented")
 
 
 def test_without_names_a_key_service_is_refused(shared_demo: Demo) -> None:

@@ -254,6 +254,8 @@ def test_nodes_with_different_keys_are_told(
     demo.start_node(2)
     for command in (["status"], ["encryption", "status"]):
         wait_for(lambda command=command: "same encryption keys" in demo.ctl(0).run(*command), 20, "the nodes differ")
+    with pytest.raises(CtlFailed, match="same encryption keys"):
+        demo.ctl(0).run("encryption", "rewrap")
     boto3_client(demo.site(), 2).put_object(Bucket=BUCKET, Key="k", Body=b"x", **SITE)
     with pytest.raises(ClientError):
         boto3_client(demo.site(), 0).get_object(Bucket=BUCKET, Key="k")

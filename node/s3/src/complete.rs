@@ -33,11 +33,11 @@ pub(crate) async fn complete(
     let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
-            if let Some(encryption) = &upload.attributes.encryption {
-                let customer = encryption::of_part(&call.conditions.head, Some(encryption))?;
-                call.fresh.check_key(bucket.record.id, &request.key, encryption, customer.as_ref())?;
-            }
             encrypted = upload.attributes.encryption.clone();
+            let customer = encryption::of_completion(&call.conditions.head, encrypted.as_ref())?;
+            if let (Some(encryption), Some(customer)) = (&encrypted, &customer) {
+                call.fresh.check_key(bucket.record.id, &request.key, encryption, Some(customer))?;
+            }
             let numbers = parts.iter().map(|(number, _)| *number).collect();
             let stored = call.fresh.parts_named(id, numbers).await?;
             let size = stored.iter().flatten().map(|part| part.size).sum::<u64>();

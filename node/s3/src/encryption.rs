@@ -38,6 +38,9 @@ pub(crate) async fn of_new(
             if kms.method == KmsMethod::Dsse {
                 return Err(S3Error::header_not_implemented("x-amz-server-side-encryption").into());
             }
+            if kms.context.is_some() {
+                return Err(S3Error::header_not_implemented("x-amz-server-side-encryption-context").into());
+            }
             Some(DefaultEncryption::Kms { key_id: kms.key_id })
         }
     };
@@ -116,13 +119,26 @@ pub(crate) fn of_copy_source(
     Ok(given.as_ref().map(opening).transpose()?)
 }
 
-/// The customer's key of a part, or of the end of an upload.
+/// The customer's key of a part.
 pub(crate) fn of_part(
     head: &RequestHead<'_>,
     encryption: Option<&Encryption>,
 ) -> Result<Option<CustomerKey>, Failure> {
     let given = SseHeaders::from_head(head)?.for_part(&CHECKS)?;
     holder(encryption).check_part(given.as_ref())?;
+    Ok(given.as_ref().map(opening).transpose()?)
+}
+
+/// The customer's key of the end of an upload. Nothing is sealed any more, so
+/// it may be left out.
+pub(crate) fn of_completion(
+    head: &RequestHead<'_>,
+    encryption: Option<&Encryption>,
+) -> Result<Option<CustomerKey>, Failure> {
+    let given = SseHeaders::from_head(head)?.for_part(&CHECKS)?;
+    if given.is_some() {
+        holder(encryption).check_part(given.as_ref())?;
+    }
     Ok(given.as_ref().map(opening).transpose()?)
 }
 

@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::range::{ByteSpan, ResolvedRange, resolve};
@@ -54,7 +53,7 @@ impl Found {
             return Ok(answer);
         }
         answer.content = match spans {
-            Spans::One(span) if span.start == span.end => Content::Whole(Bytes::new()),
+            // Even if nothing is to be read of it, what is sealed must open.
             Spans::One(span) => Content::Stream(reader.open(span.start..span.end).await?, span.byte_len()),
             Spans::Several(ranges) => {
                 let len = ranges.byte_len();

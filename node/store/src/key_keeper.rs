@@ -1,14 +1,22 @@
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::encryption::{BUILT_IN, KeyId, KeyRing};
+use crate::encryption::{BUILT_IN, KeyFingerprint, KeyId, KeyRing};
 use crate::error::StoreError;
 use crate::sealed::SiteKey;
 use crate::store::Store;
 
 /// The encryption keys of the site as this node has them now.
-pub(crate) struct KeyKeeper(RwLock<Arc<KeyRing>>);
+pub(crate) struct KeyKeeper(RwLock<Keys>);
+
+struct Keys {
+    ring: Arc<KeyRing>,
+    /// What every number stood for since the node started.
+    known: BTreeMap<KeyId, KeyFingerprint>,
+}
 
 /// Why keys are not taken into use.
 #[derive(Debug, thiserror::Error)]
@@ -43,22 +51,33 @@ pub struct KeyStatus {
     pub fingerprint: String,
 }
 
+impl KeyStatus {
+    pub(crate) fn of(id: KeyId, fingerprint: KeyFingerprint) -> Self {
+        Self { number: id.0, fingerprint: fingerprint.to_string() }
+    }
+}
+
+impl fmt::Display for KeyStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.number, self.fingerprint)
+    }
+}
+
 impl KeyKeeper {
     pub(crate) fn new(site_key: &SiteKey) -> Result<Self, StoreError> {
         let ring = KeyRing::new(BUILT_IN, site_key.for_objects()).map_err(StoreError::internal)?;
-        Ok(Self(RwLock::new(Arc::new(ring))))
+        let known = ring.fingerprints().collect();
+        Ok(Self(RwLock::new(Keys { ring: Arc::new(ring), known })))
     }
 
     pub(crate) fn ring(&self) -> Arc<KeyRing> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).ring.clone()
     }
 
     pub(crate) fn status(&self) -> KeysStatus {
         let ring = self.ring();
-        let keys = ring
-            .fingerprints()
-            .map(|(id, fingerprint)| KeyStatus { number: id.0, fingerprint: fingerprint.to_string() });
-        KeysStatus { active: ring.active().0, keys: keys.collect() }
+        let keys = ring.fingerprints().map(|(id, fingerprint)| KeyStatus::of(id, fingerprint)).collect();
+        KeysStatus { active: ring.active().0, keys }
     }
 
     fn replace(&self, keys: KeyRing, site_key: &SiteKey) -> Result<(), KeysRefused> {
@@ -66,11 +85,13 @@ impl KeyKeeper {
             return Err(KeysRefused::BuiltIn);
         }
         let keys = keys.with(BUILT_IN, site_key.for_objects()).map_err(|_| KeysRefused::Cipher)?;
-        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = keys.contradiction(&ring) {
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let other = |(id, is): &(KeyId, KeyFingerprint)| now.known.get(id).is_some_and(|was| was != is);
+        if let Some((number, _)) = keys.fingerprints().find(other) {
             return Err(KeysRefused::OtherKey(number));
         }
-        *ring = Arc::new(keys);
+        now.known.extend(keys.fingerprints());
+        now.ring = Arc::new(keys);
         Ok(())
     }
 }
@@ -120,7 +141,12 @@ mod tests {
         assert!(matches!(keeper.replace(ring(0, 1), &site_key), Err(KeysRefused::BuiltIn)));
         keeper.replace(ring(1, 1), &site_key).unwrap();
         let kept = keeper.status();
-        assert!(matches!(keeper.replace(ring(1, 2), &site_key), Err(KeysRefused::OtherKey(KeyId(1)))));
+        let other = |keeper: &KeyKeeper| keeper.replace(ring(1, 2), &site_key);
+        assert!(matches!(other(&keeper), Err(KeysRefused::OtherKey(KeyId(1)))));
         assert_eq!(keeper.status(), kept);
+        // Nor after the key was taken out.
+        keeper.replace(ring(2, 2), &site_key).unwrap();
+        assert!(matches!(other(&keeper), Err(KeysRefused::OtherKey(KeyId(1)))));
+        keeper.replace(ring(1, 1), &site_key).unwrap();
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::encryption::{KeyContext, KeyError, KeyId, KeyRing, WrappedKey};
 use crate::error::StoreError;
+use crate::key_keeper::KeyStatus;
 use crate::store::{Inner, Store};
 
 /// What its progress is noted under.
@@ -35,6 +36,9 @@ pub struct RewrapStatus {
     /// The number of the key whose data keys are wrapped by the active one;
     /// none: those of all others.
     pub from: Option<u32>,
+    /// The key that was active where it was asked for. Only by this one it
+    /// goes on.
+    pub to: KeyStatus,
     /// Versions and uploads seen that are sealed by the site.
     pub seen: u64,
     /// Those of them that were wrapped anew.
@@ -91,18 +95,20 @@ enum Done {
 impl Store {
     /// Has the data keys of all versions and uploads that are wrapped by key
     /// `from` of the site, or by any but the active one, wrapped by the active
-    /// one. The leader does it in the background; one that is under way goes
-    /// on, and nothing else is begun.
+    /// one of this node. The leader does it in the background; one that is
+    /// under way to the same key goes on, and nothing else is begun.
     ///
     /// # Errors
     /// `Unavailable`, `TimedOut`.
     pub async fn rewrap(&self, from: Option<u32>, deadline: Instant) -> Result<RewrapStatus, StoreError> {
+        let to = active_key(&self.inner().keys.ring());
         if let Some(status) = self.rewrap_status(deadline).await?
             && !status.finished
+            && status.to == to
         {
             return Ok(status);
         }
-        let status = RewrapStatus { from, seen: 0, rewrapped: 0, left: 0, finished: false };
+        let status = RewrapStatus { from, to, seen: 0, rewrapped: 0, left: 0, finished: false };
         let begun = Progress { status: status.clone(), place: Place::Behind(String::new()) };
         self.inner().note_rewrap(&begun, deadline).await?;
         Ok(status)
@@ -124,7 +130,7 @@ impl Inner {
         loop {
             sleep(PERIOD).await;
             if let Err(error) = self.rewrap_all().await {
-                tracing::info!(%error, "wrap data keys anew; it goes on soon");
+                tracing::warn!(%error, "wrap data keys anew; it goes on soon");
                 sleep(REST).await;
             }
         }
@@ -155,6 +161,15 @@ impl Inner {
 
     /// One page of the way.
     async fn rewrap_step(self: &Arc<Self>, progress: &mut Progress) -> Result<(), StoreError> {
+        let ring = self.keys.ring();
+        let (active, wanted) = (active_key(&ring), &progress.status.to);
+        // The keys of this node were not changed with those of the others, or
+        // before theirs.
+        if active != *wanted {
+            return Err(StoreError::unavailable(format_args!(
+                "encryption key {active} is active on the leader, not {wanted}"
+            )));
+        }
         let place = progress.place.clone();
         let (page, next) = match place {
             Place::Behind(name) => {
@@ -170,7 +185,7 @@ impl Inner {
             Place::Uploads { bucket, after } => self.page_of_uploads(bucket, after).await?,
             Place::Versions { bucket, after } => self.page_of_versions(bucket, after).await?,
         };
-        self.rewrap_page(page, &mut progress.status).await?;
+        self.rewrap_page(&ring, page, &mut progress.status).await?;
         progress.place = next;
         Ok(())
     }
@@ -236,10 +251,11 @@ impl Inner {
 
     async fn rewrap_page(
         self: &Arc<Self>,
+        ring: &Arc<KeyRing>,
         page: Vec<Wrapped>,
         status: &mut RewrapStatus,
     ) -> Result<(), StoreError> {
-        let (ring, from) = (self.keys.ring(), status.from.map(KeyId));
+        let from = status.from.map(KeyId);
         let ours = page.into_iter().filter(|wrapped| is_by_site(&wrapped.encryption));
         let mut done = stream::iter(ours)
             .map(|wrapped| {
@@ -309,6 +325,11 @@ impl Inner {
         let note = Command::NoteProgress { work: WORK.to_owned(), place: metadata::encode(progress).into() };
         self.gateway.repeatable(note, deadline).await.map(|_| ())
     }
+}
+
+fn active_key(ring: &KeyRing) -> KeyStatus {
+    let (id, fingerprint) = ring.active_key();
+    KeyStatus::of(id, fingerprint)
 }
 
 fn is_by_site(encryption: &Encryption) -> bool {

@@ -26,6 +26,7 @@ pub(super) async fn status(node: &Node, deadline: Instant) -> Answered {
 fn shown(status: &RewrapStatus) -> Value {
     json!({
         "from": status.from,
+        "to": status.to,
         "seen": status.seen,
         "rewrapped": status.rewrapped,
         "left": status.left,

@@ -9,7 +9,7 @@ use crate::config::environment::{self, Environment};
 use crate::config::faults::{ConfigError, Fault};
 
 /// The longest name of a KMS key that S3 takes, bytes.
-const KMS_NAME_BYTES_MAX: usize = 2048;
+const KMS_NAME_BYTES_MAX: usize = 1024;
 
 /// The settings of one node, as written. [`Settings::read`] checks them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -224,6 +224,8 @@ impl WrappingKey {
 /// there for what they wrapped before.
 pub struct KeyRing {
     active: KeyId,
+    /// Of the active one.
+    fingerprint: KeyFingerprint,
     keys: BTreeMap<KeyId, SiteKey>,
 }
 
@@ -245,7 +247,8 @@ impl KeyRing {
     /// # Errors
     /// `Cipher`.
     pub fn new(active: KeyId, key: &[u8; KEY_BYTES]) -> Result<Self, KeyError> {
-        Ok(Self { active, keys: BTreeMap::from([(active, SiteKey::new(active, key)?)]) })
+        let key = SiteKey::new(active, key)?;
+        Ok(Self { active, fingerprint: key.fingerprint, keys: BTreeMap::from([(active, key)]) })
     }
 
     /// Adds a key that only opens.
@@ -264,18 +267,14 @@ impl KeyRing {
         self.keys.keys().copied()
     }
 
+    /// The key that wraps, and what it is known by.
+    pub(crate) fn active_key(&self) -> (KeyId, KeyFingerprint) {
+        (self.active, self.fingerprint)
+    }
+
     /// All keys, in order, each with what it is known by.
     pub fn fingerprints(&self) -> impl Iterator<Item = (KeyId, KeyFingerprint)> {
         self.keys.iter().map(|(id, key)| (*id, key.fingerprint))
-    }
-
-    /// A number that the other ring gives to another key.
-    pub(crate) fn contradiction(&self, other: &Self) -> Option<KeyId> {
-        let differs = |(id, key): (&KeyId, &SiteKey)| {
-            let same = other.keys.get(id)?;
-            (same.fingerprint != key.fingerprint).then_some(*id)
-        };
-        self.keys.iter().find_map(differs)
     }
 
     /// Wraps a data key by the active key.

@@ -109,16 +109,6 @@ fn a_fingerprint_is_of_one_key_under_one_number() {
 }
 
 #[test]
-fn rings_contradict_each_other_where_one_number_is_two_keys() {
-    let ring =
-        |second: u8| KeyRing::new(KeyId(1), &bytes(1)).unwrap().with(KeyId(2), &bytes(second)).unwrap();
-    let alone = KeyRing::new(KeyId(1), &bytes(1)).unwrap();
-    assert_eq!(ring(2).contradiction(&ring(2)), None);
-    assert_eq!((ring(2).contradiction(&alone), alone.contradiction(&ring(2))), (None, None));
-    assert_eq!(ring(2).contradiction(&ring(3)), Some(KeyId(2)));
-}
-
-#[test]
 fn nothing_secret_is_printed() {
     let ring = KeyRing::new(KeyId(2), &[0xab; 32]).unwrap().with(KeyId(1), &[0xcd; 32]).unwrap();
     assert_eq!(format!("{ring:?}"), "KeyRing { active: KeyId(2), ids: [KeyId(1), KeyId(2)], .. }");

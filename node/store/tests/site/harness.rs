@@ -18,7 +18,7 @@ use mucura_metadata::{Checksum, Command, DeleteObject, Envelope, NodeRecord, Sit
 use mucura_runtime::Runtime;
 use mucura_store::{
     Body, BodyFailed, BodyPlan, BodySize, Digests, Fresh, LifecycleConfig, NewUpload, ObjectInfo,
-    PART_BYTES_MIN, PutObjectRequest, SiteKey, Store, StoreConfig, StoreError, Stored,
+    PART_BYTES_MIN, PutObjectRequest, SealWith, SiteKey, Store, StoreConfig, StoreError, Stored,
 };
 use mucura_types::{BucketId, ChunkId, DriveId, NodeId, SiteId, StoreId, UserId, WriteId};
 use tempfile::TempDir;
@@ -392,6 +392,18 @@ impl Site {
         body: &mut MemoryBody,
         condition: WriteCondition,
     ) -> Result<Stored, StoreError> {
+        self.put_sealed(node, bucket, key, body, condition, None).await
+    }
+
+    pub(crate) async fn put_sealed(
+        &self,
+        node: usize,
+        bucket: BucketId,
+        key: &str,
+        body: &mut MemoryBody,
+        condition: WriteCondition,
+        seal: Option<SealWith>,
+    ) -> Result<Stored, StoreError> {
         let size = body.size;
         let attributes = Default::default();
         let request = PutObjectRequest {
@@ -402,7 +414,7 @@ impl Site {
             attributes,
             condition,
             origin: None,
-            seal: None,
+            seal,
         };
         self.store(node).put_object(request, body, deadline()).await
     }

@@ -4,6 +4,7 @@
 
 mod harness;
 mod lifecycle;
+mod rewrap;
 
 use std::time::Duration;
 
