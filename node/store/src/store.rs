@@ -18,6 +18,7 @@ use crate::cleanup::{Cleanup, cleanup};
 use crate::error::StoreError;
 use crate::gateway::Gateway;
 use crate::health::HealthBoard;
+use crate::poll::PollRounds;
 use crate::key_keeper::KeyKeeper;
 use crate::lifecycle::{LifecycleConfig, LifecycleCounts};
 use crate::pools::Pools;
@@ -81,6 +82,7 @@ pub(crate) struct Inner {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) shards: ShardClient,
     pub(crate) health: HealthBoard,
+    pub(crate) polls: PollRounds,
     pub(crate) topology: Arc<TopologyCache>,
     pub(crate) cleanup: Cleanup,
     /// Rung when there is garbage that may go at once.
@@ -125,6 +127,7 @@ impl Store {
             keeper,
             shards,
             health: HealthBoard::default(),
+            polls: PollRounds::default(),
             topology: Arc::default(),
             cleanup,
             garbage_found: Notify::new(),

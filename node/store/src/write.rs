@@ -162,8 +162,13 @@ impl Inner {
             owner: label.owner,
             key: label.key.clone(),
         };
-        let chosen = self.health.choose(topology, mapped);
-        let able = chosen.iter().flatten().count();
+        let mut chosen = self.health.choose(topology, mapped);
+        if able(&chosen) < profile.write_quorum() {
+            // What is known of drives is up to a second old: they may have come back since.
+            self.polls.news().await;
+            chosen = self.health.choose(topology, mapped);
+        }
+        let able = able(&chosen);
         if able < profile.write_quorum() {
             return Err(StoreError::NotEnoughDrives { stored: able, needed: profile.write_quorum() });
         }
@@ -311,6 +316,10 @@ async fn read_small(source: &mut Source<'_>, size: BodySize) -> Result<Option<Ve
     }
     source.end().await?;
     Ok(Some(memory))
+}
+
+fn able(chosen: &[Option<Target>]) -> usize {
+    chosen.iter().flatten().count()
 }
 
 fn table_of(topology: &Topology) -> Result<&PlacementTable, StoreError> {

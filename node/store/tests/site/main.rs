@@ -9,9 +9,9 @@ mod rewrap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use harness::{MemoryBody, Site, bytes, wait_for};
+use harness::{MemoryBody, Site, bytes, deadline, wait_for};
 use mucura_metadata::{ListQuery, Rejection, WriteCondition};
-use mucura_store::{BodySize, CompleteRequest, PutPartRequest, StoreError};
+use mucura_store::{BodySize, CompleteRequest, DriveServiceState, PutPartRequest, StoreError};
 use mucura_types::DriveId;
 
 const MIB: usize = 1 << 20;
@@ -160,6 +160,31 @@ async fn a_node_that_missed_writes_becomes_whole_again() {
         }
         site.restart(down).await;
         wait_for("nothing is at risk", Duration::from_secs(60), || async { site.at_risk().await == 0 }).await;
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_takes_writes_as_soon_as_its_drives_are_back() {
+    let mut site = Site::start(3, 1).await;
+    let bucket = site.bucket("data").await;
+    for node in 0..3 {
+        site.kill(node).await;
+    }
+    for node in 0..3 {
+        site.restart(node).await;
+    }
+    for node in 0..3 {
+        wait_for("its drives are in service", Duration::from_secs(30), || async {
+            let store = site.store(node);
+            let drives = store.own_drives().await;
+            store.fresh(deadline()).await.is_ok()
+                && drives.iter().any(|drive| drive.state == DriveServiceState::Online)
+        })
+        .await;
+    }
+    for node in 0..3 {
+        site.put(node, bucket, "k", &bytes(1, MIB)).await.unwrap();
     }
     site.stop().await;
 }
