@@ -90,6 +90,13 @@ def test_a_part_sent_again_replaces_the_first(s3: Any, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"new"
 
 
+def test_an_empty_last_part_reads_as_nothing(s3: Any, bucket: str) -> None:
+    upload = Upload(s3, bucket)
+    upload.complete([upload.part(1, body(1, PART)), upload.part(2, b"")])
+    answer = s3.get_object(Bucket=bucket, Key="k", PartNumber=2)
+    assert (answer["Body"].read(), answer["PartsCount"], answer["ContentLength"]) == (b"", 2, 0)
+
+
 def test_parts_are_listed_in_pages(s3: Any, bucket: str) -> None:
     upload = Upload(s3, bucket)
     rows = [upload.part(number, b"x" * number) for number in (2, 4, 6, 8, 10)]

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from harness.demo import Demo
-from harness.errors import refused
+from harness.errors import assert_refused, refused
 from harness.people import client_of, may, nobody
-from harness.raw import RawS3
+from harness.raw import RawS3, object_path
 from harness.signing import UNSIGNED
 from harness.site import Keys, Site
 from harness.wire import exchange_stream
@@ -345,6 +345,52 @@ def test_conditions_on_what_is_put(people: People, shared: str) -> None:
     assert not may(people.bob.put_object, **name)
 
 
+def test_a_condition_on_a_version_is_about_the_one_that_is_read_or_deleted(people: People, shared: str) -> None:
+    people.alice.put_bucket_versioning(Bucket=shared, VersioningConfiguration={"Status": "Enabled"})
+    old, new = (people.alice.put_object(Bucket=shared, Key="v", Body=body)["VersionId"] for body in (b"1", b"2"))
+    bob = {"AWS": _arn(people, "bob")}
+    that = {"StringEquals": {"s3:VersionId": old}}
+    put_policy(
+        people,
+        shared,
+        allow(["s3:GetObjectVersion", "s3:DeleteObjectVersion"], f"{shared}/*", bob, Condition=that),
+        allow("s3:PutObject", f"{shared}/*", bob),
+    )
+
+    def copied(version: str) -> bool:
+        source = {"Bucket": shared, "Key": "v", "VersionId": version}
+        return may(people.bob.copy_object, Bucket=shared, Key="copy", CopySource=source)
+
+    def deleted(version: str) -> str:
+        wanted = {"Objects": [{"Key": "v", "VersionId": version}]}
+        answer = people.bob.delete_objects(Bucket=shared, Delete=wanted)
+        return "no" if answer.get("Errors") else "yes"
+
+    assert (copied(old), copied(new)) == (True, False)
+    assert (deleted(new), deleted(old)) == ("no", "yes")
+
+
+def test_no_version_can_be_said_of_what_is_put(people: People, site: Site, shared: str) -> None:
+    raw = _raw(people, site, "alice")
+    for method in ("PUT", "POST"):
+        query = [("versionId", "null")] + ([("uploads", "")] if method == "POST" else [])
+        answer = raw.request(method, object_path(shared, "v"), query=query, body=b"x" if method == "PUT" else b"")
+        assert_refused(answer, 400, "InvalidArgument")
+
+
+def test_what_a_condition_takes_from_the_query_is_done(people: People, site: Site, shared: str) -> None:
+    sealed = {"StringEquals": {"s3:x-amz-server-side-encryption": "AES256"}}
+    bob = {"AWS": _arn(people, "bob")}
+    put_policy(people, shared, allow("s3:PutObject", f"{shared}/*", bob, Condition=sealed))
+    raw = _raw(people, site, "bob")
+    path = object_path(shared, "by-query")
+    for said, status in (([("x-amz-server-side-encryption", "AES256")], 200), ([], 403)):
+        query = raw.signer().presigned("PUT", raw.host, path, said, 60)
+        assert requests.put(f"{raw.endpoint}{path}?{query}", data=b"x", timeout=10).status_code == status
+    head = people.bob.head_object(Bucket=shared, Key="by-query")
+    assert head["ServerSideEncryption"] == "AES256"
+
+
 def test_lists_and_tags_of_what_is_put_need_rights_of_their_own(people: People, shared: str) -> None:
     bob, key = {"AWS": _arn(people, "bob")}, {"Bucket": shared, "Key": "new", "Body": b"x"}
     _own(people, shared, "BucketOwnerPreferred")
@@ -458,8 +504,7 @@ def test_restrict_public_buckets_leaves_a_public_policy_to_the_owner(people: Peo
 
 def test_a_slow_request_for_something_else_undoes_no_switch(people: People, site: Site, shared: str) -> None:
     body = b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
-    alice = people.users["alice"]
-    raw = RawS3(site.endpoints[0], Keys(alice["access_key"], alice["secret_key"]), site.region)
+    raw = _raw(people, site, "alice")
     headers = {"Host": raw.host, "Content-Length": str(len(body))}
     signed = raw.signer().headers("PUT", f"/{shared}", [("requestPayment", "")], headers, UNSIGNED)
     lines = [f"PUT /{shared}?requestPayment= HTTP/1.1", *(f"{name}: {value}" for name, value in signed.items())]
@@ -474,6 +519,11 @@ def test_a_slow_request_for_something_else_undoes_no_switch(people: People, site
     assert exchange_stream(raw.endpoint, head, pieces(), 20).status == 200
     told = people.alice.get_public_access_block(Bucket=shared)["PublicAccessBlockConfiguration"]
     assert told["BlockPublicPolicy"]
+
+
+def _raw(people: People, site: Site, name: str) -> RawS3:
+    user = people.users[name]
+    return RawS3(site.endpoints[0], Keys(user["access_key"], user["secret_key"]), site.region)
 
 
 def _arn(people: People, name: str) -> str:

@@ -60,3 +60,23 @@ impl<'a> RequestHead<'a> {
         self.uri.query().unwrap_or("")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_comes_again_with_another_value_is_refused() {
+        let request = http::Request::builder()
+            .header("if-match", " \"a\"")
+            .header("if-match", " \"a\"")
+            .header("content-md5", "a")
+            .header("content-md5", "b")
+            .body(())
+            .unwrap();
+        let head = RequestHead::from(&request);
+        assert_eq!(head.header("if-match").unwrap(), Some("\"a\""));
+        assert_eq!(head.header("content-md5").unwrap_err().code, ErrorCode::InvalidArgument);
+        assert_eq!(head.header("expires").unwrap(), None);
+    }
+}

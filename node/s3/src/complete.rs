@@ -231,6 +231,8 @@ mod tests {
     fn what_the_client_says_of_parts_and_object_must_be_so() {
         assert_eq!(verified(|_, _| {}), Ok(crc(b"abc").to_base64()));
         assert_eq!(verified(|_, list| list[0].checksum = Some(crc(b"xx"))), Err(ErrorCode::InvalidPart));
+        let replaced = |_: &mut _, list: &mut Vec<CompletedPart>| list[1] = listed(3, b"d", None);
+        assert_eq!(verified(replaced), Err(ErrorCode::InvalidPart));
         assert_eq!(verified(|request, _| request.object_len = Some(3)), Ok(crc(b"abc").to_base64()));
         assert_eq!(verified(|request, _| request.object_len = Some(4)), Err(ErrorCode::InvalidRequest));
         assert_eq!(verified(|request, _| request.checksum = Some(crc(b"abc"))), Ok(crc(b"abc").to_base64()));

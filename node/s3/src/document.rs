@@ -114,3 +114,25 @@ pub(crate) fn digests(document: &[u8], plan: BodyPlan) -> Digests {
             .map(|kept| (kept, Bytes::copy_from_slice(of(wire_algorithm(kept)).as_bytes()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_taken_for_what_came_and_given_back() {
+        let all = Semaphore::new(100);
+        let mut small = Memory { all: &all, taken: None };
+        small.take_for(FREE_BYTES).await.unwrap();
+        assert_eq!(all.available_permits(), 100);
+        let mut large = Memory { all: &all, taken: None };
+        for (bytes, left) in [(1, 99), (1024, 99), (1025, 98), (100 * 1024, 0)] {
+            large.take_for(FREE_BYTES + bytes).await.unwrap();
+            assert_eq!(all.available_permits(), left, "{bytes}");
+        }
+        let refused = small.take_for(FREE_BYTES + 1).await;
+        assert_eq!(refused.unwrap_err().code, ErrorCode::SlowDown);
+        drop(large);
+        small.take_for(FREE_BYTES + 1).await.unwrap();
+    }
+}

@@ -58,11 +58,8 @@ impl Inner {
         self.health.heard(self.config.node, self.keeper.health().await);
         // Rows that lag a little are good enough here.
         let Ok(topology) = self.topology().await else { return };
-        let nodes: BTreeSet<NodeId> = topology
-            .targets()
-            .map(|target| target.node)
-            .filter(|node| *node != self.config.node)
-            .collect();
+        let nodes: BTreeSet<NodeId> =
+            topology.targets().map(|target| target.node).filter(|node| *node != self.config.node).collect();
         join_all(nodes.into_iter().map(|node| self.poll_node(node))).await;
     }
 

@@ -331,6 +331,16 @@ fn deletions_are_answered_one_by_one() {
     );
 }
 
+#[test]
+fn a_document_has_so_many_elements_and_no_more() {
+    let read = |count: usize| {
+        let body = format!("<Delete>{}</Delete>", "<Quiet/>".repeat(count));
+        crate::xml::reader::parse(body.as_bytes(), usize::MAX, "Delete").map(|root| root.children.len())
+    };
+    assert_eq!(read(99_999).unwrap(), 99_999);
+    assert_eq!(read(100_000).unwrap_err().code, ErrorCode::MalformedXml);
+}
+
 proptest! {
     #[test]
     fn any_key_that_is_written_reads_back(key in prop::collection::vec(any::<char>(), 1..40)) {
