@@ -22,7 +22,9 @@ const SECRET_BYTES_MAX: usize = 256;
 pub(crate) async fn events(client: &Client, arguments: EventsArguments, out: &Output) -> anyhow::Result<()> {
     match &arguments.queue {
         None => out.show(&client.get("events").await?, queue_table),
-        Some(queue) => Reader { client, queue, arguments: &arguments, after: 0, printed: 0 }.run(out).await,
+        Some(queue) => {
+            Reader { client, queue, arguments: &arguments, after: 0, acked: 0, printed: 0 }.run(out).await
+        }
     }
 }
 
@@ -41,6 +43,8 @@ struct Reader<'a> {
     arguments: &'a EventsArguments,
     /// The number of the last event that was printed.
     after: u64,
+    /// The number of the last one that the site knows to be read.
+    acked: u64,
     printed: u64,
 }
 
@@ -71,6 +75,8 @@ impl Reader<'_> {
     /// Prints what waits, and only then says that it was read; how many events.
     async fn step(&mut self, out: &Output) -> anyhow::Result<usize> {
         let path = format!("events/{}", segment(self.queue));
+        // What failed the last time. Else the events would wait until others come.
+        self.acknowledge(&path).await?;
         let answer = self.client.get(&format!("{path}/{}", self.after)).await?;
         let left = self.arguments.max.map_or(u64::MAX, |max| max - self.printed);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
@@ -82,10 +88,18 @@ impl Reader<'_> {
         stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush()).map_err(OutputFailed)?;
         (self.after, self.printed) = (last, self.printed + events.len() as u64);
         let count = events.len();
-        if !self.arguments.no_ack {
-            self.client.ask(Method::DELETE, &format!("{path}/{last}"), &Value::Null).await?;
-        }
+        self.acknowledge(&path).await?;
         Ok(count)
+    }
+
+    /// Says that what was printed was read.
+    async fn acknowledge(&mut self, path: &str) -> anyhow::Result<()> {
+        if self.arguments.no_ack || self.acked == self.after {
+            return Ok(());
+        }
+        self.client.ask(Method::DELETE, &format!("{path}/{}", self.after), &Value::Null).await?;
+        self.acked = self.after;
+        Ok(())
     }
 }
 
@@ -173,6 +187,11 @@ fn read_secret(path: &std::path::Path) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Access;
+    use mucura_s3_wire::sigv4::Credentials;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
 
     #[test]
     fn an_event_is_one_line_for_people_and_for_programs() {
@@ -184,6 +203,49 @@ mod tests {
         assert_eq!(line(&record, true), format!("{record}\n"));
         let test = json!({ "Event": "s3:TestEvent", "Time": "T", "Bucket": "b" });
         assert_eq!(line(&test, false), "T  s3:TestEvent  b\n");
+    }
+
+    /// Answers one request after the other; gives their first lines.
+    async fn answering(listener: TcpListener, answers: &[(u16, &str)]) -> Vec<String> {
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let len = stream.read(&mut head).await.unwrap();
+            asked.push(String::from_utf8_lossy(&head[..len]).lines().next().unwrap().to_owned());
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        asked
+    }
+
+    #[tokio::test]
+    async fn an_acknowledgement_that_failed_is_repeated() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let admin = vec![format!("http://{}", listener.local_addr().unwrap())];
+        let credentials = Credentials { access_key: "a".into(), secret_key: "b".into(), session_token: None };
+        let client = Client::new(Access { admin, credentials });
+        let arguments =
+            EventsArguments { list: false, queue: Some("q".into()), follow: true, max: None, no_ack: false };
+        let out = Output { json: true };
+        let mut reader =
+            Reader { client: &client, queue: "q", arguments: &arguments, after: 0, acked: 0, printed: 0 };
+        let event = r#"{"events":[{"number":"7","record":{"Event":"s3:TestEvent"}}]}"#;
+        let answers = [(200, event), (500, "{}"), (200, "null"), (200, r#"{"events":[]}"#)];
+        let steps = async {
+            assert!(reader.step(&out).await.is_err());
+            assert_eq!(reader.step(&out).await.unwrap(), 0);
+        };
+        let both = async { tokio::join!(answering(listener, &answers), steps) };
+        let (asked, ()) = timeout(Duration::from_secs(10), both).await.expect("all is asked for");
+        let paths: Vec<_> = asked.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+        let of = |rest: &str| {
+            format!("{} /admin/v1/events/q/{}", &rest[..rest.len() - 2], &rest[rest.len() - 1..])
+        };
+        assert_eq!(paths, [of("GET 0"), of("DELETE 7"), of("DELETE 7"), of("GET 7")]);
     }
 
     #[test]
