@@ -32,6 +32,8 @@ pub use multipart::{AbortMultipartUpload, CompleteMultipartUpload, CreateMultipa
 pub use name::OperationName;
 pub use object::{CreateBucket, DeleteObject, DeleteObjects, GetObject, GetObjectAttributes, PutObject};
 pub(crate) use refused::refuse_what_we_would_ignore;
+#[cfg(test)]
+pub(crate) use route::served_sub_resources;
 pub use route::{Route, route};
 pub use settings::{
     Access, BucketSetting, BucketSettingRequest, ObjectSetting, ObjectSettingRequest, PutBucketSetting,
