@@ -23,6 +23,7 @@ pub(crate) use address::bucket_of_host;
 pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
 pub use body::{BodyLen, MAX_OBJECT_PART_LEN, RequestBody};
+pub(crate) use copy::SourcePath;
 pub use copy::{CopyObject, CopySource, UploadPartCopy};
 pub use hoisted::with_hoisted;
 pub use list::{
