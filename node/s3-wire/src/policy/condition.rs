@@ -1,7 +1,7 @@
 //! One condition of a statement.
 
 use crate::error::S3Error;
-use crate::policy::context::Context;
+use crate::policy::context::{ANONYMOUS_ID, Context};
 use crate::policy::json::Json;
 use crate::policy::key::ConditionKey;
 use crate::policy::operand::{FixedArn, Operand};
@@ -92,6 +92,11 @@ impl Condition {
             "s3:dataaccesspointarn" => FixedArn::Account,
             _ => return false,
         };
+        // Who does not sign has this one, so that it is no user's.
+        let nobody = |operand: &Operand| operand.matches(ANONYMOUS_ID, &Context::default());
+        if self.key.as_str() == "aws:userid" && self.operands.iter().any(nobody) {
+            return false;
+        }
         let addresses = self.operator.test == Test::Address;
         addresses == (self.key.as_str() == "aws:sourceip")
             && self.operands.iter().all(|operand| operand.is_fixed(wildcards))

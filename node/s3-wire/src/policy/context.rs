@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::policy::Requester;
 use crate::policy::key::ConditionKey;
 
+/// The `aws:userid` of requests that nobody signed.
+pub(super) const ANONYMOUS_ID: &str = "anonymous";
+
 /// Values by condition key. The caller says all that it knows; what is not said is unknown, and
 /// most conditions on it do not hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +24,7 @@ impl Context {
         match requester {
             Requester::Anonymous => {
                 set("aws:PrincipalType", "Anonymous");
-                set("aws:userid", "anonymous");
+                set("aws:userid", ANONYMOUS_ID);
             }
             Requester::User { id, name } => {
                 set("aws:PrincipalType", "User");
