@@ -102,7 +102,7 @@ impl Bucket {
 
     /// Whether a new list of the bucket, or of an object in it, may be stored.
     pub(crate) fn check_new_acl(&self, asked: &AclRequest, list: &Acl) -> Result<(), S3Error> {
-        check_acl_supported(self.ownership(), asked, &self.owner)?;
+        check_acl_supported(self.ownership(), asked, list, &self.owner)?;
         check_public_acl(self.block(), list)
     }
 
