@@ -247,6 +247,11 @@ impl Call<'_> {
         Ok(decide_missing(&self.question(bucket, action, Some(key), None, &context)))
     }
 
+    /// The same, as an error.
+    pub(crate) fn allow_missing(&self, bucket: &Bucket, action: Action, key: &str) -> Result<(), Failure> {
+        self.refuse_unless(self.judge_missing(bucket, action, key, None)?)
+    }
+
     /// What the policy of the bucket says, if it has one.
     pub(crate) fn policy_says(
         &self,

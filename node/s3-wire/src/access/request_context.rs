@@ -87,7 +87,10 @@ pub fn context_of(
         context.set("s3:authType", way);
     }
     let lines = |name: &str| {
-        headers.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok().map(str::trim))
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok().map(str::trim))
     };
     let header = |name: &str| lines(name).next();
     for name in HEADERS {
