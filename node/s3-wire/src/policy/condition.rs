@@ -8,6 +8,12 @@ use crate::policy::operand::{FixedArn, Operand};
 use crate::policy::operator::{IfUnknown, Operator, Polarity, Quantifier, Test};
 use crate::policy::pattern::Variables;
 use crate::policy::refusal::malformed;
+use crate::policy::statement::Effect;
+
+/// The longest value of a request that is compared, in bytes: longer than any key. To compare takes
+/// time for each value of a policy, which has thousands. Whatever the operator, a longer one lets
+/// nobody in: what is forbidden on a condition then is, and what is allowed on one is not.
+const MAX_VALUE_LEN: usize = 2 << 10;
 
 /// An operator, what it asks about, and the values of which one must fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,11 +50,14 @@ impl Condition {
         if operands.is_empty() { Err(invalid()) } else { Ok(Self { operator, key: known, operands }) }
     }
 
-    /// Whether it holds for the request.
-    pub(super) fn holds(&self, context: &Context) -> bool {
+    /// Whether it holds for the request, as part of a statement of that effect.
+    pub(super) fn holds(&self, context: &Context, effect: Effect) -> bool {
         let values = context.values_of(&self.key);
         if self.operator.test == Test::Unknown {
             return self.operands.contains(&Operand::Flag(values.is_empty()));
+        }
+        if values.iter().any(|value| value.len() > MAX_VALUE_LEN) {
+            return effect == Effect::Deny;
         }
         let Operator { polarity, quantifier, if_unknown, .. } = self.operator;
         if values.is_empty() {

@@ -98,7 +98,7 @@ impl Statement {
         let speaks = self.actions.contains(&asked.action)
             && self.principals.covers(|principal| principal.covers(asked.requester))
             && self.resources.covers(|resource| resource.matches(path, asked.context))
-            && self.conditions.iter().all(|condition| condition.holds(asked.context));
+            && self.conditions.iter().all(|condition| condition.holds(asked.context, self.effect));
         let whom = match &self.principals {
             Listed::AllBut(_) => Whom::NotExcepted,
             Listed::These(list) if list.contains(&Principal::Everyone) => Whom::Everyone,
