@@ -91,6 +91,14 @@ impl Claim {
         matches!(self.life, Life::Until { .. })
     }
 
+    /// When it was signed, which a presigned URL does not say.
+    pub(crate) fn signed_at_ms(&self) -> Option<u64> {
+        match self.life {
+            Life::Until { .. } => None,
+            Life::Around { unix_ms } => Some(unix_ms),
+        }
+    }
+
     /// Whether a query carries a claim of this version.
     pub(crate) fn is_in(query: &Query) -> bool {
         query.has("AWSAccessKeyId") || query.has("Signature")

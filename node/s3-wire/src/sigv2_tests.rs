@@ -183,6 +183,25 @@ fn signed(method: &str, uri: &str, host: &str, signature: &str) -> http::request
 
 const SIGNED_AT_MS: u64 = 1_175_024_202_000;
 
+#[test]
+fn a_claim_says_how_and_when_it_was_made() {
+    let form = |request: Request<()>| {
+        let expected = crate::sigv4::Expected { region: "us-east-1", service: "s3" };
+        let head = RequestHead::from(&request);
+        let form = crate::auth::Claim::parse(&head, expected, &[]).unwrap().unwrap().form();
+        (form.version, form.way, form.signed_ms)
+    };
+    let header = signed_get("/photos/puppy.jpg").body(()).unwrap();
+    assert_eq!(form(header), ("AWS", "REST-HEADER", Some(SIGNED_AT_MS)));
+    assert_eq!(form(get(EXAMPLE)), ("AWS", "REST-QUERY-STRING", None));
+    let newer = format!(
+        "/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/20070327/us-east-1/s3/aws4_request\
+         &X-Amz-Date=20070327T193642Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+        "0".repeat(64)
+    );
+    assert_eq!(form(get(&newer)), ("AWS4-HMAC-SHA256", "REST-QUERY-STRING", Some(SIGNED_AT_MS)));
+}
+
 /// The first example of the developer guide.
 fn signed_get(uri: &str) -> http::request::Builder {
     signed("GET", uri, "johnsmith.s3.amazonaws.com", "bWq2s1WEIj+Ydj0vQ697zp+IXMU=")

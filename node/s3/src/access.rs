@@ -108,6 +108,7 @@ impl Bucket {
 
     /// Whether a new policy may be stored.
     pub(crate) fn check_new_policy(&self, policy: &Policy) -> Result<(), S3Error> {
+        policy.check_denials()?;
         check_public_policy(self.block(), policy)
     }
 }

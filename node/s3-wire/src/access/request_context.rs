@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::Method;
 
+use crate::auth::SignatureForm;
 use crate::config::tagging::TagSet;
 use crate::error::S3Error;
 use crate::head::RequestHead;
@@ -60,8 +61,8 @@ pub struct RequestFacts {
     pub source_ip: Option<IpAddr>,
     /// Whether it came over TLS.
     pub secure: bool,
-    /// How it was signed: the version and the way (`s3:signatureversion`, `s3:authType`).
-    pub signed: Option<(&'static str, &'static str)>,
+    /// How it was signed.
+    pub signed: Option<SignatureForm>,
     /// When it came, since 1970.
     pub now_ms: u64,
 }
@@ -82,9 +83,12 @@ pub fn context_of(
     if let Some(ip) = facts.source_ip {
         context.set("aws:SourceIp", ip.to_string());
     }
-    if let Some((version, way)) = facts.signed {
-        context.set("s3:signatureversion", version);
-        context.set("s3:authType", way);
+    if let Some(form) = facts.signed {
+        context.set("s3:signatureversion", form.version);
+        context.set("s3:authType", form.way);
+        // What does not say when it was signed may be of any age.
+        let age_ms = form.signed_ms.map_or(u64::MAX, |signed_ms| facts.now_ms.saturating_sub(signed_ms));
+        context.set("s3:signatureAge", age_ms.to_string());
     }
     let lines = |name: &str| {
         headers

@@ -49,3 +49,52 @@ fn the_source_of_a_copy_is_known_by_one_name() {
     assert_eq!(values("/b/k?x-amz-copy-source=%2Fsrc%2Fk", &[], "s3:x-amz-copy-source"), ["src/k"]);
     assert!(values("/b/k", &[("x-amz-copy-source", "src")], "s3:x-amz-copy-source").is_empty());
 }
+
+/// The context of a request with these headers, of a user who signed it so.
+fn full(uri: &str, headers: &[&'static str], signed: SignatureForm) -> Context {
+    let mut request = Request::builder().method("PUT").uri(uri);
+    for name in headers {
+        request = request.header(*name, if *name == "x-amz-copy-source" { "src/k" } else { "a=b" });
+    }
+    let request = request.body(()).unwrap();
+    let facts = RequestFacts {
+        source_ip: Some([127, 0, 0, 1].into()),
+        secure: true,
+        signed: Some(signed),
+        now_ms: 1_700_000_000_000,
+    };
+    let ann = Requester::User { id: "00000000000000aa", name: "ann" };
+    context_of(&RequestHead::from(&request), ann, &facts).unwrap()
+}
+
+const V4: SignatureForm =
+    SignatureForm { version: "AWS4-HMAC-SHA256", way: "REST-HEADER", signed_ms: Some(1_699_999_999_000) };
+
+#[test]
+fn every_key_that_a_denial_may_use_is_set_by_some_request() {
+    let renamed = RENAMED.iter().map(|(header, _)| *header);
+    let more = ["x-amz-copy-source", "x-amz-tagging"];
+    let headers: Vec<&str> = HEADERS.iter().chain(LISTS).copied().chain(renamed).chain(more).collect();
+    let all = full("/b?prefix=a&delimiter=b&max-keys=1&versionId=null", &headers, V4);
+    let service = Context::of(Requester::Service("logging.s3.amazonaws.com"));
+    let mut set: Vec<&str> = all.keys().chain(service.keys()).collect();
+    // The object has them, not the request.
+    set.push("s3:existingobjecttag/");
+    for name in crate::policy::ever_set() {
+        assert!(set.iter().any(|key| key.strip_suffix("a").unwrap_or(key) == name || *key == name), "{name}");
+    }
+}
+
+#[test]
+fn a_signature_is_as_old_as_it_says_and_one_that_does_not_say_of_any_age() {
+    for (signed_ms, age) in
+        [(Some(1_699_999_999_000), "1000"), (Some(1_700_000_001_000), "0"), (None, "18446744073709551615")]
+    {
+        let context = full("/b/k", &[], SignatureForm { signed_ms, ..V4 });
+        assert_eq!(context.get("s3:signatureAge"), [age]);
+    }
+    let context = full("/b/k", &[], V4);
+    assert_eq!(context.get("aws:PrincipalArn"), ["arn:aws:iam:::user/ann"]);
+    assert_eq!(context.get("aws:ViaAWSService"), ["false"]);
+    assert!(values("/b/k", &[], "s3:signatureAge").is_empty());
+}

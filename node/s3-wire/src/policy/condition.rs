@@ -80,6 +80,14 @@ impl Condition {
         if every { values.iter().all(passes) } else { values.iter().any(passes) }
     }
 
+    /// What it asks about, if that is never known and it does not hold for what is not.
+    pub(super) fn asks_in_vain(&self) -> Option<&ConditionKey> {
+        if !self.key.is_ever_set() && !self.holds(&Context::default(), Effect::Deny) {
+            return Some(&self.key);
+        }
+        self.operands.iter().find_map(Operand::empty_variable)
+    }
+
     /// Whether it leaves only those that AWS trusts: a fixed network, source, user or key.
     pub(super) fn limits_to_fixed_values(&self) -> bool {
         let Operator { polarity, quantifier, if_unknown, .. } = self.operator;

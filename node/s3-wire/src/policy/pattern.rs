@@ -124,6 +124,14 @@ impl Pattern {
         self.is_fixed() && !self.pieces.is_empty()
     }
 
+    /// A variable that never has a value, so that the pattern fits nothing.
+    pub(super) fn empty_variable(&self) -> Option<&ConditionKey> {
+        self.pieces.iter().find_map(|piece| match piece {
+            Piece::Variable { key, default: None } if !key.is_ever_set() => Some(key),
+            _ => None,
+        })
+    }
+
     /// Whether the value fits. A pattern with a variable of which nothing is known fits nothing.
     pub(super) fn matches(&self, value: &str, context: &Context) -> bool {
         match &self.runs {

@@ -171,6 +171,43 @@ fn a_policy_is_public_unless_it_names_someone_or_fixed_values() {
 }
 
 #[test]
+fn a_denial_on_what_is_never_known_is_no_new_policy() {
+    let policy = |effect: &str, resource: &str, condition: &str| {
+        let read = READ.replace("photos/*", resource);
+        parse(&one(effect, &format!(r#"{read}, "Condition": {condition}"#)))
+    };
+    for (condition, key) in [
+        (r#"{"NumericLessThan": {"s3:TlsVersion": 1.2}}"#, Some("s3:tlsversion")),
+        (r#"{"StringEquals": {"aws:PrincipalTag/Team": "x"}}"#, Some("aws:principaltag/Team")),
+        (r#"{"Null": {"aws:SourceVpce": "false"}}"#, Some("aws:sourcevpce")),
+        (r#"{"ForAnyValue:StringNotEquals": {"aws:CalledVia": "x"}}"#, Some("aws:calledvia")),
+        (r#"{"StringLike": {"s3:prefix": "${s3:BucketTag/a}/*"}}"#, Some("s3:buckettag/a")),
+        (
+            r#"{"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:ResourceAccount": "1"}}"#,
+            Some("aws:resourceaccount"),
+        ),
+        // These hold for what is not known, and deny.
+        (r#"{"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}"#, None),
+        (r#"{"Null": {"aws:MultiFactorAuthAge": "true"}}"#, None),
+        (r#"{"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}"#, None),
+        (r#"{"NumericGreaterThan": {"s3:signatureAge": 600000}}"#, None),
+        (r#"{"StringEquals": {"s3:ExistingObjectTag/a": "b"}}"#, None),
+        (r#"{"StringLike": {"s3:prefix": "${s3:BucketTag/a, 'b'}/*"}}"#, None),
+    ] {
+        let refused = policy("Deny", "photos/*", condition).check_denials();
+        let detail = refused.map_err(|error| error.message.into_owned());
+        let expected = key.map(|key| {
+            format!("A Deny on the condition key {key}, which no request has here, would not deny anything")
+        });
+        assert_eq!(detail.err(), expected, "{condition}");
+        assert!(policy("Allow", "photos/*", condition).check_denials().is_ok(), "{condition}");
+    }
+    let known = r#"{"StringEquals": {"s3:prefix": "a"}}"#;
+    assert!(policy("Deny", "photos/${aws:username}/*", known).check_denials().is_ok());
+    assert!(policy("Deny", "photos/${aws:PrincipalTag/a}/*", known).check_denials().is_err());
+}
+
+#[test]
 fn the_worst_policy_is_read_and_asked_in_no_time() {
     let fill = |member: &str, item: &dyn Fn(usize) -> String| {
         let mut items = String::new();
