@@ -287,8 +287,8 @@ fn string_to_sign(
 }
 
 /// `SignatureDoesNotMatch` for a query whose signed text could stand for another request: in it a
-/// line break would end one header and begin the next, and of two parameters of one name both count
-/// later on. What is signed as `content-md5` must be the header that the body is held against.
+/// line break would end one header and begin the next, an ampersand one parameter and another, and of
+/// two parameters of one name both count later on. What is signed as `content-md5` must be the header that the body is held against.
 fn check_query(head: &RequestHead<'_>, query: &Query) -> Result<(), S3Error> {
     let mut seen = BTreeSet::new();
     for (name, value) in query.pairs() {
@@ -299,12 +299,21 @@ fn check_query(head: &RequestHead<'_>, query: &Query) -> Result<(), S3Error> {
         }
         let fault = name.chars().chain(value.chars()).any(char::is_control)
             || (lower == "content-md5" && head.header("content-md5")? != Some(value))
+            || names_another(value)
             || !seen.insert(lower);
         if fault {
             return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch).field("Parameter", name));
         }
     }
     Ok(())
+}
+
+/// Whether a value looks like one with another parameter behind it, once it is decoded.
+fn names_another(value: &str) -> bool {
+    value
+        .split('&')
+        .skip(1)
+        .any(|pair| SIGNED_PARAMETERS.contains(&pair.split_once('=').map_or(pair, |(name, _)| name)))
 }
 
 /// The `x-amz-*` headers by lower-case name. Those in the query are read as headers later on, so
