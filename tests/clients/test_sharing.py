@@ -246,6 +246,32 @@ def test_where_the_bucket_owner_is_enforced_lists_do_not_count(people: People, s
     assert people.who_may("get_object", Bucket=shared, Key="k") == {"bob", "carol", "nobody"}
 
 
+def test_a_list_in_the_body_is_refused_where_lists_do_not_count(people: People, shared: str) -> None:
+    _own(people, shared, "BucketOwnerEnforced")
+    of_object = people.alice.get_object_acl, people.alice.put_object_acl, {"Bucket": shared, "Key": "k"}
+    of_bucket = people.alice.get_bucket_acl, people.alice.put_bucket_acl, {"Bucket": shared}
+    for get, put, of in (of_object, of_bucket):
+        own = _list_of(get(**of))
+        put(**of, AccessControlPolicy=own)
+        for grantee in ({"Type": "Group", "URI": PUBLIC}, {"Type": "CanonicalUser", "ID": people.users["bob"]["id"]}):
+            more = own["Grants"] + [{"Grantee": grantee, "Permission": "READ"}]
+            with refused("AccessControlListNotSupported", 400):
+                put(**of, AccessControlPolicy=own | {"Grants": more})
+        with refused("AccessControlListNotSupported", 400):
+            put(**of, AccessControlPolicy=own | {"Grants": []})
+        assert _list_of(get(**of)) == own
+
+
+def test_an_address_of_several_is_granted_nothing(people: People, demo: Demo, shared: str) -> None:
+    email = "sharing-both@example.org"
+    for name in ("sharing-first", "sharing-second"):
+        demo.ctl().json("user", "create", name, "--email", email)
+    with refused("AmbiguousGrantByEmailAddress", 400):
+        people.alice.put_object(Bucket=shared, Key="both", Body=b"x", GrantRead=f'emailaddress="{email}"')
+    with refused("AmbiguousGrantByEmailAddress", 400):
+        people.alice.put_object_acl(Bucket=shared, Key="k", GrantRead=f'emailaddress="{email.upper()}"')
+
+
 def test_a_bucket_shared_by_its_list_must_be_closed_before_ownership_is_enforced(people: People, shared: str) -> None:
     people.alice.put_bucket_acl(Bucket=shared, ACL="public-read")
     with refused("InvalidBucketAclWithObjectOwnership", 400):
@@ -421,6 +447,54 @@ def test_tags_are_copied_by_who_may_read_them(people: People, shared: str) -> No
     assert people.bob.get_object_tagging(**own)["TagSet"] == [{"Key": "a", "Value": "b"}]
 
 
+def test_how_many_tags_there_are_is_told_to_who_may_read_them(people: People, shared: str) -> None:
+    people.alice.put_object(Bucket=shared, Key="k", Body=b"x", Tagging="a=b")
+    read, of = allow("s3:GetObject", f"{shared}/*"), {"Bucket": shared, "Key": "k"}
+    for statements, shown in (([read], False), ([read, allow("s3:GetObjectTagging", f"{shared}/*")], True)):
+        put_policy(people, shared, *statements)
+        for who, client in people.each().items():
+            assert ("TagCount" in client.get_object(**of)) == shown, who
+            assert ("TagCount" in client.head_object(**of)) == shown, who
+    assert people.alice.head_object(**of)["TagCount"] == 1
+
+
+def test_who_may_only_write_learns_no_tag(people: People, shared: str) -> None:
+    etag = people.alice.head_object(Bucket=shared, Key="k")["ETag"]
+    put_policy(people, shared, allow("s3:PutObject", f"{shared}/*"))
+    own, of = f"{shared}-bobs", {"Bucket": shared, "Key": "k"}
+    people.bob.create_bucket(Bucket=own)
+    people.bob.put_object(Bucket=own, Key="k", Body=b"x")
+    for how in ({"IfMatch": etag}, {"IfMatch": '"other"'}, {"IfNoneMatch": etag}):
+        for key in ("k", "missing"):
+            there = of | {"Key": key}
+            assert not may(people.bob.put_object, **there, Body=b"x", **how), (key, how)
+            assert not may(people.bob.copy_object, **there, CopySource={"Bucket": own, "Key": "k"}, **how), (key, how)
+            upload = _upload(people.bob, **there)
+            assert not may(people.bob.complete_multipart_upload, **upload, **how), (key, how)
+    # Whether there is something is told to who may write, as they could find out.
+    with refused("PreconditionFailed", 412):
+        people.bob.put_object(**of, Body=b"x", IfNoneMatch="*")
+    put_policy(people, shared, allow(["s3:PutObject", "s3:GetObject"], f"{shared}/*"))
+    with refused("PreconditionFailed", 412):
+        people.bob.put_object(**of, Body=b"x", IfMatch='"other"')
+    people.bob.put_object(**of, Body=b"x", IfMatch=etag)
+
+
+def test_an_upload_is_gone_on_with_by_who_began_it(people: People, shared: str) -> None:
+    put_policy(people, shared, allow(["s3:PutObject", "s3:GetObject"], f"{shared}/*"))
+    of = {"Bucket": shared, "Key": "parts"}
+    begun = _upload(people.bob, **of)
+    part = of | {"UploadId": begun["UploadId"], "PartNumber": 1}
+    for other in (people.carol, people.nobody):
+        assert not may(other.upload_part, **part, Body=b"y")
+        assert not may(other.upload_part_copy, **part, CopySource={"Bucket": shared, "Key": "k"})
+        assert not may(other.complete_multipart_upload, **begun)
+    # The owner of the bucket may, as they may do away with it.
+    people.alice.upload_part(**part, Body=b"x")
+    people.bob.complete_multipart_upload(**begun)
+    assert people.bob.get_object(**of)["Body"].read() == b"x"
+
+
 def test_whether_a_bucket_is_public_is_told(people: People, shared: str) -> None:
     def public() -> bool:
         return bool(people.alice.get_bucket_policy_status(Bucket=shared)["PolicyStatus"]["IsPublic"])
@@ -528,6 +602,14 @@ def _raw(people: People, site: Site, name: str) -> RawS3:
 
 def _arn(people: People, name: str) -> str:
     return f"arn:aws:iam:::user/{people.users[name]['name']}"
+
+
+def _upload(client: Any, **of: str) -> dict[str, Any]:
+    """An upload of one part, with what completes it."""
+    upload = client.create_multipart_upload(**of)["UploadId"]
+    etag = client.upload_part(**of, UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    return of | {"UploadId": upload, "MultipartUpload": parts}
 
 
 def _own(people: People, bucket: str, ownership: str) -> None:

@@ -28,6 +28,17 @@ pub struct Verified {
     pub chunk_signer: Option<ChunkSigner>,
 }
 
+/// How a request is signed, as conditions of policies know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureForm {
+    /// `s3:signatureversion`.
+    pub version: &'static str,
+    /// `s3:authType`.
+    pub way: &'static str,
+    /// When it was signed, since 1970; not every form says so.
+    pub signed_ms: Option<u64>,
+}
+
 impl Claim {
     /// Reads the claim of a request; `None` if it is anonymous. `domains` are those that buckets
     /// are named in front of.
@@ -68,13 +79,14 @@ impl Claim {
         }
     }
 
-    /// How it is signed, as conditions know it: `s3:signatureversion` and `s3:authType`.
-    pub fn form(&self) -> (&'static str, &'static str) {
-        let (version, presigned) = match self {
-            Self::V4(claim) => ("AWS4-HMAC-SHA256", claim.is_presigned()),
-            Self::V2(claim) => ("AWS", claim.is_presigned()),
+    /// How it is signed.
+    pub fn form(&self) -> SignatureForm {
+        let (version, presigned, signed_ms) = match self {
+            Self::V4(claim) => ("AWS4-HMAC-SHA256", claim.is_presigned(), Some(claim.signed_at_ms())),
+            Self::V2(claim) => ("AWS", claim.is_presigned(), claim.signed_at_ms()),
         };
-        (version, if presigned { "REST-QUERY-STRING" } else { "REST-HEADER" })
+        let way = if presigned { "REST-QUERY-STRING" } else { "REST-HEADER" };
+        SignatureForm { version, way, signed_ms }
     }
 
     /// Verifies time and signature against the secret of [`Claim::access_key`].

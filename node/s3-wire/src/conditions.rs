@@ -110,6 +110,13 @@ impl WriteCondition {
         Self { if_match: Some(tags), if_none_match: None }
     }
 
+    /// Whether the answer tells something of the tag of the object there is, which is for those who
+    /// may read it.
+    pub fn asks_for_tag(&self) -> bool {
+        let named = |tags: &Option<EtagMatch>| matches!(tags, Some(EtagMatch::OneOf(_)));
+        named(&self.if_match) || named(&self.if_none_match)
+    }
+
     /// Reads the headers. What S3 does not offer for writes is `NotImplemented`.
     pub(crate) fn from_head(head: &RequestHead<'_>) -> Result<Self, S3Error> {
         for name in ["if-modified-since", "if-unmodified-since"] {
@@ -213,6 +220,8 @@ mod tests {
         let absent = read(&[("if-none-match", "*")]).unwrap();
         let matches = read(&[("if-match", "\"abc\"")]).unwrap();
         let code = |result: Result<(), S3Error>| result.map_err(|error| error.code);
+        assert!(matches.asks_for_tag() && read(&[("if-none-match", "abc")]).unwrap().asks_for_tag());
+        assert!(!absent.asks_for_tag() && !read(&[("if-match", " * ")]).unwrap().asks_for_tag());
         assert_eq!(code(absent.check(None)), Ok(()));
         assert_eq!(code(absent.check(Some("abc"))), Err(ErrorCode::PreconditionFailed));
         assert_eq!(code(matches.check(Some("abc"))), Ok(()));

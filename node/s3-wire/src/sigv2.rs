@@ -3,7 +3,7 @@
 //!
 //! Source: "Signing and authenticating REST requests (AWS signature version 2)", S3 developer guide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,22 +20,29 @@ use crate::uri::Query;
 
 const MAX_ACCESS_KEY_LEN: usize = 128;
 
-/// The query parameters that the signature covers.
+/// The query parameters that the signature covers: every sub-resource among them, lest a URL that was
+/// made to store an object also changes what keeps it.
 const SIGNED_PARAMETERS: &[&str] = &[
     "accelerate",
     "acl",
     "analytics",
+    "attributes",
     "cors",
     "delete",
+    "encryption",
     "inventory",
+    "legal-hold",
     "lifecycle",
     "location",
     "logging",
     "metrics",
     "notification",
     "object-lock",
+    "ownershipControls",
     "partNumber",
     "policy",
+    "policyStatus",
+    "publicAccessBlock",
     "replication",
     "requestPayment",
     "response-cache-control",
@@ -45,6 +52,7 @@ const SIGNED_PARAMETERS: &[&str] = &[
     "response-content-type",
     "response-expires",
     "restore",
+    "retention",
     "select",
     "select-type",
     "storageClass",
@@ -81,6 +89,14 @@ enum Life {
 impl Claim {
     pub(crate) fn is_presigned(&self) -> bool {
         matches!(self.life, Life::Until { .. })
+    }
+
+    /// When it was signed, which a presigned URL does not say.
+    pub(crate) fn signed_at_ms(&self) -> Option<u64> {
+        match self.life {
+            Life::Until { .. } => None,
+            Life::Around { unix_ms } => Some(unix_ms),
+        }
     }
 
     /// Whether a query carries a claim of this version.
@@ -238,6 +254,7 @@ fn string_to_sign(
     place: &Place<'_>,
     domains: &[String],
 ) -> Result<ToSign, S3Error> {
+    check_query(head, query)?;
     let stated = |name: &str| {
         let in_query = || query.get(name).filter(|_| matches!(place, Place::Query { .. }));
         Ok::<_, S3Error>(head.header(name)?.or_else(in_query).unwrap_or(""))
@@ -267,6 +284,36 @@ fn string_to_sign(
         }
     }
     Ok(ToSign { text, bucket_end })
+}
+
+/// `SignatureDoesNotMatch` for a query whose signed text could stand for another request: in it a
+/// line break would end one header and begin the next, an ampersand one parameter and another, and of
+/// two parameters of one name both count later on. What is signed as `content-md5` must be the header that the body is held against.
+fn check_query(head: &RequestHead<'_>, query: &Query) -> Result<(), S3Error> {
+    let mut seen = BTreeSet::new();
+    for (name, value) in query.pairs() {
+        let lower = name.to_ascii_lowercase();
+        let header = lower.starts_with("x-amz-") || lower == "content-md5" || lower == "content-type";
+        if !header && !SIGNED_PARAMETERS.contains(&name) {
+            continue;
+        }
+        let fault = name.chars().chain(value.chars()).any(char::is_control)
+            || (lower == "content-md5" && head.header("content-md5")? != Some(value))
+            || names_another(value)
+            || !seen.insert(lower);
+        if fault {
+            return Err(S3Error::new(ErrorCode::SignatureDoesNotMatch).field("Parameter", name));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a value looks like one with another parameter behind it, once it is decoded.
+fn names_another(value: &str) -> bool {
+    value
+        .split('&')
+        .skip(1)
+        .any(|pair| SIGNED_PARAMETERS.contains(&pair.split_once('=').map_or(pair, |(name, _)| name)))
 }
 
 /// The `x-amz-*` headers by lower-case name. Those in the query are read as headers later on, so

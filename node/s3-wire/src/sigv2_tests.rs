@@ -93,6 +93,84 @@ fn covered_parameters_and_headers_are_sorted_and_joined() {
     );
 }
 
+/// A presigned URL for a path with its query.
+fn presigned(method: &str, path: &str) -> Request<()> {
+    let and = if path.contains('?') { '&' } else { '?' };
+    let uri = format!("{path}{and}AWSAccessKeyId=a&Expires=1175139620&Signature=");
+    let unsigned = Request::builder().method(method).uri(&uri).header("host", "h").body(()).unwrap();
+    let head = RequestHead::from(&unsigned);
+    let query = Query::parse(head.query()).unwrap();
+    let place = Place::Query { expires: "1175139620" };
+    let to_sign = string_to_sign(&head, &query, &place, &[]).unwrap();
+    let mac = Hmac::<Sha1>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(to_sign.text);
+    let signature = crate::uri::encode(STANDARD.encode(mac.finalize().into_bytes()).as_bytes(), false);
+    Request::builder().method(method).uri(uri + &signature).header("host", "h").body(()).unwrap()
+}
+
+fn with_more(request: &Request<()>, more: &str) -> Request<()> {
+    let mut changed = request.clone();
+    *changed.uri_mut() = format!("{}{more}", request.uri()).parse().unwrap();
+    changed
+}
+
+#[test]
+fn every_sub_resource_that_is_served_is_signed() {
+    assert!(SIGNED_PARAMETERS.is_sorted());
+    let put = presigned("PUT", "/b/k");
+    assert!(check(&put, NOW_MS).is_ok());
+    for name in crate::request::served_sub_resources() {
+        for more in [format!("&{name}="), format!("&{name}"), format!("&{name}=1")] {
+            assert_eq!(code(&with_more(&put, &more), NOW_MS), ErrorCode::SignatureDoesNotMatch, "{more}");
+        }
+        assert!(check(&presigned("PUT", &format!("/b/k?{name}")), NOW_MS).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_signed_cannot_stand_for_something_else() {
+    let put = presigned("PUT", "/b/k?x-amz-grant-read=id%3D1&x-amz-meta-a=b");
+    assert!(check(&put, NOW_MS).is_ok());
+    for more in [
+        // The first is what would be signed, and both what would be granted.
+        "&x-amz-grant-read=id%3D2",
+        "&X-Amz-Grant-Read=id%3D2",
+    ] {
+        assert_eq!(code(&with_more(&put, more), NOW_MS), ErrorCode::SignatureDoesNotMatch, "{more}");
+    }
+    // One header more in the value of another, which then goes away.
+    let folded = put.uri().to_string().replace("id%3D1&x-amz-meta-a=b", "id%3D1%0Ax-amz-meta-a:b");
+    let folded = Request::builder().method("PUT").uri(folded).header("host", "h").body(()).unwrap();
+    assert_eq!(code(&folded, NOW_MS), ErrorCode::SignatureDoesNotMatch);
+    // One parameter more in the value of another, which then goes away.
+    let tags = presigned("GET", "/b/k?response-expires=a&tagging");
+    assert!(check(&tags, NOW_MS).is_ok());
+    let object = tags.uri().to_string().replace("a&tagging", "a%26tagging");
+    let object = Request::builder().uri(object).header("host", "h").body(()).unwrap();
+    assert_eq!(code(&object, NOW_MS), ErrorCode::SignatureDoesNotMatch);
+    assert!(check(&presigned("GET", "/b/k?response-expires=a%26b%26c=d"), NOW_MS).is_ok());
+    let again = with_more(&presigned("GET", "/b/k?versionId=1"), "&versionId=1");
+    assert_eq!(code(&again, NOW_MS), ErrorCode::SignatureDoesNotMatch);
+}
+
+#[test]
+fn a_digest_in_the_query_must_be_that_of_the_header() {
+    let uri = "/b/k?content-md5=AA%3D%3D&AWSAccessKeyId=a&Signature=b&Expires=1175139620";
+    let parsed = |header: Option<&str>| {
+        let mut request = Request::builder().method("PUT").uri(uri);
+        if let Some(value) = header {
+            request = request.header("content-md5", value);
+        }
+        let request = request.body(()).unwrap();
+        let head = RequestHead::from(&request);
+        let query = Query::parse(head.query()).unwrap();
+        Claim::parse(&head, &query, &[]).map(|claim| claim.to_sign.text).map_err(|error| error.code)
+    };
+    assert_eq!(parsed(Some("AA==")), Ok("PUT\nAA==\n\n1175139620\n/b/k".to_owned()));
+    for header in [None, Some("BB==")] {
+        assert_eq!(parsed(header), Err(ErrorCode::SignatureDoesNotMatch), "{header:?}");
+    }
+}
+
 fn check_header(request: &Request<()>, now_ms: u64) -> Result<Verified, S3Error> {
     let head = RequestHead::from(request);
     let domains = ["s3.amazonaws.com".to_owned()];
@@ -111,6 +189,25 @@ fn signed(method: &str, uri: &str, host: &str, signature: &str) -> http::request
 }
 
 const SIGNED_AT_MS: u64 = 1_175_024_202_000;
+
+#[test]
+fn a_claim_says_how_and_when_it_was_made() {
+    let form = |request: Request<()>| {
+        let expected = crate::sigv4::Expected { region: "us-east-1", service: "s3" };
+        let head = RequestHead::from(&request);
+        let form = crate::auth::Claim::parse(&head, expected, &[]).unwrap().unwrap().form();
+        (form.version, form.way, form.signed_ms)
+    };
+    let header = signed_get("/photos/puppy.jpg").body(()).unwrap();
+    assert_eq!(form(header), ("AWS", "REST-HEADER", Some(SIGNED_AT_MS)));
+    assert_eq!(form(get(EXAMPLE)), ("AWS", "REST-QUERY-STRING", None));
+    let newer = format!(
+        "/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/20070327/us-east-1/s3/aws4_request\
+         &X-Amz-Date=20070327T193642Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+        "0".repeat(64)
+    );
+    assert_eq!(form(get(&newer)), ("AWS4-HMAC-SHA256", "REST-QUERY-STRING", Some(SIGNED_AT_MS)));
+}
 
 /// The first example of the developer guide.
 fn signed_get(uri: &str) -> http::request::Builder {

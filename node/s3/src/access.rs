@@ -102,12 +102,13 @@ impl Bucket {
 
     /// Whether a new list of the bucket, or of an object in it, may be stored.
     pub(crate) fn check_new_acl(&self, asked: &AclRequest, list: &Acl) -> Result<(), S3Error> {
-        check_acl_supported(self.ownership(), asked, &self.owner)?;
+        check_acl_supported(self.ownership(), asked, list, &self.owner)?;
         check_public_acl(self.block(), list)
     }
 
     /// Whether a new policy may be stored.
     pub(crate) fn check_new_policy(&self, policy: &Policy) -> Result<(), S3Error> {
+        policy.check_denials()?;
         check_public_policy(self.block(), policy)
     }
 }
@@ -245,6 +246,11 @@ impl Call<'_> {
     ) -> Result<Decision, Failure> {
         let context = self.context_of(bucket, None, version)?;
         Ok(decide_missing(&self.question(bucket, action, Some(key), None, &context)))
+    }
+
+    /// The same, as an error.
+    pub(crate) fn allow_missing(&self, bucket: &Bucket, action: Action, key: &str) -> Result<(), Failure> {
+        self.refuse_unless(self.judge_missing(bucket, action, key, None)?)
     }
 
     /// What the policy of the bucket says, if it has one.

@@ -1,6 +1,6 @@
 //! Access control lists: as the wire has them, and as the records keep them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mucura_metadata as kept;
 use mucura_s3_wire::acl::{
@@ -83,21 +83,36 @@ pub(crate) async fn granted(call: &Call<'_>, grants: &[GrantRequest]) -> Result<
     let names_users = |(grantee, _): &GrantRequest| {
         matches!(grantee, GranteeRef::Email(_) | GranteeRef::Named(Grantee::User(_)))
     };
-    let mut by_name = HashMap::new();
-    if grants.iter().any(names_users) {
-        let root = mucura_store::ROOT_USER.to_string();
-        by_name.insert(root.clone(), root);
-        for (id, user) in call.fresh.users().await? {
-            by_name.insert(user.email.to_lowercase(), id.to_string());
-            by_name.insert(id.to_string(), id.to_string());
+    let users = if grants.iter().any(names_users) { call.fresh.users().await? } else { Vec::new() };
+    let people = People::of(users.into_iter().map(|(id, user)| (id, user.email)));
+    Ok(resolve(grants, |grantee| people.called(grantee))?)
+}
+
+/// Everyone who may be granted something: ids are one's own, addresses need not be.
+struct People {
+    ids: HashSet<String>,
+    by_email: HashMap<String, Vec<String>>,
+}
+
+impl People {
+    fn of(users: impl Iterator<Item = (UserId, String)>) -> Self {
+        let mut ids = HashSet::from([mucura_store::ROOT_USER.to_string()]);
+        let mut by_email: HashMap<String, Vec<String>> = HashMap::new();
+        for (id, email) in users {
+            by_email.entry(email.to_lowercase()).or_default().push(id.to_string());
+            ids.insert(id.to_string());
+        }
+        Self { ids, by_email }
+    }
+
+    /// The ids of those who are called so.
+    fn called(&self, grantee: &GranteeRef) -> Vec<String> {
+        match grantee {
+            GranteeRef::Email(email) => self.by_email.get(&email.to_lowercase()).cloned().unwrap_or_default(),
+            GranteeRef::Named(Grantee::User(id)) => self.ids.get(id).cloned().into_iter().collect(),
+            GranteeRef::Named(_) => Vec::new(),
         }
     }
-    let find = |grantee: &GranteeRef| match grantee {
-        GranteeRef::Email(email) => by_name.get(&email.to_lowercase()).cloned(),
-        GranteeRef::Named(Grantee::User(id)) => by_name.get(id).cloned(),
-        GranteeRef::Named(_) => None,
-    };
-    Ok(resolve(grants, find)?)
 }
 
 #[cfg(test)]
@@ -115,5 +130,20 @@ mod tests {
         }
         let nobody = Acl::default();
         assert_eq!(shown(to_keep(&nobody, owner).as_ref(), owner), nobody);
+    }
+
+    #[test]
+    fn nobody_is_granted_what_another_of_their_address_was_meant_to_have() {
+        let id = |number| UserId(number).to_string();
+        let emails = [(1, "ann@example.org"), (2, "Ann@example.org"), (3, "bob@example.org"), (4, &id(3))];
+        let people = People::of(emails.map(|(number, email)| (UserId(number), email.to_owned())).into_iter());
+        let by_email = |email: &str| people.called(&GranteeRef::Email(email.to_owned()));
+        let by_id = |id: String| people.called(&GranteeRef::Named(Grantee::User(id)));
+        assert_eq!(by_email("ann@EXAMPLE.org"), [id(1), id(2)]);
+        assert_eq!(by_email("bob@example.org"), [id(3)]);
+        assert!(by_email(&id(1)).is_empty());
+        // Whoever takes another's id for an address.
+        assert_eq!(by_id(id(3)), [id(3)]);
+        assert!(by_id("bob@example.org".to_owned()).is_empty());
     }
 }

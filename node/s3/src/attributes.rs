@@ -1,6 +1,6 @@
 //! What is kept with an object beside its bytes.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 use mucura_metadata::Attributes;
 use mucura_s3_wire::request::ObjectAttributes;
 
@@ -8,8 +8,6 @@ use crate::answer::set;
 
 /// What S3 answers for an object that was stored without a type.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
-
-const TAGGING_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
 
 /// As they are kept.
 pub(crate) fn kept(given: ObjectAttributes) -> Attributes {
@@ -32,12 +30,9 @@ pub(crate) fn content_type(kept: &Attributes) -> &str {
     of.map_or(DEFAULT_TYPE, |(_, value)| value)
 }
 
-/// Into the head of an answer.
+/// Into the head of an answer. Tags are not shown to all who may read.
 pub(crate) fn show(kept: &Attributes, headers: &mut HeaderMap) {
     set(headers, header::CONTENT_TYPE, DEFAULT_TYPE);
-    if !kept.tags.is_empty() {
-        headers.insert(TAGGING_COUNT, HeaderValue::from(kept.tags.len()));
-    }
     for (name, value) in &kept.headers {
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
             set(headers, name, value);
@@ -62,8 +57,9 @@ mod tests {
             metadata: vec![("a".to_owned(), "grün".to_owned()), ("empty".to_owned(), String::new())],
             ..ObjectAttributes::default()
         };
+        let given = Attributes { tags: vec![("a".to_owned(), "b".to_owned())], ..kept(given) };
         let mut headers = HeaderMap::new();
-        show(&kept(given), &mut headers);
+        show(&given, &mut headers);
         assert_eq!(headers["content-type"], "text/x");
         assert_eq!(headers["expires"], "whenever");
         assert_eq!(headers["x-amz-meta-a"].as_bytes(), "grün".as_bytes());

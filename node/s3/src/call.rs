@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 
 use mucura_s3_wire::access::{Context, RequestFacts, Requester, context_of};
 use mucura_s3_wire::acl::{Acl, Grantee, access_control_policy};
-use mucura_s3_wire::auth::Verified;
+use mucura_s3_wire::auth::{SignatureForm, Verified};
 use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::xml::Owner;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
@@ -44,8 +44,8 @@ pub(crate) struct Signer {
     /// The user as text.
     pub(crate) id: String,
     pub(crate) name: String,
-    /// How the request was signed, as conditions know it.
-    pub(crate) form: (&'static str, &'static str),
+    /// How the request was signed.
+    pub(crate) form: SignatureForm,
 }
 
 /// Users as answers show them.
@@ -61,7 +61,7 @@ impl Shown {
 
 impl Signer {
     /// Whoever the secret belongs to that a claim was verified with.
-    pub(crate) fn new(principal: Principal, form: (&'static str, &'static str)) -> Self {
+    pub(crate) fn new(principal: Principal, form: SignatureForm) -> Self {
         let Principal { user, name, .. } = principal;
         Self { user, id: user.to_string(), name, form }
     }

@@ -14,7 +14,7 @@ use crate::errors::Failure;
 use crate::lifecycle::{Current, Lifecycle};
 use crate::payload::Payload;
 use crate::uploads::parse_id;
-use crate::{conditions, encryption};
+use crate::{conditions, encryption, put_object, uploads};
 
 pub(crate) async fn complete(
     call: &Call<'_>,
@@ -24,6 +24,7 @@ pub(crate) async fn complete(
     let bucket = call.bucket(&request.bucket).await?;
     call.allow_object(&bucket, Action::PutObject, &request.key, None)?;
     let id = parse_id(&request.upload_id)?;
+    put_object::allow_condition(call, &bucket, &request.key, &request.condition).await?;
     let listed = read_document(call, request.body.clone(), payload, parse_complete).await?;
     let parts = listed.iter().map(tag_of).collect::<Result<Vec<_>, S3Error>>()?;
     let etag = etag_of(&parts);
@@ -33,6 +34,7 @@ pub(crate) async fn complete(
     let checksum = match call.fresh.upload(bucket.record.id, &request.key, id).await? {
         None => None,
         Some(upload) => {
+            uploads::check_who_goes_on(call, &bucket, &upload)?;
             encrypted = upload.attributes.encryption.clone();
             let customer = encryption::of_completion(&call.conditions.head, encrypted.as_ref())?;
             if let (Some(encryption), Some(customer)) = (&encrypted, &customer) {

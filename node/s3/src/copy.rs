@@ -35,7 +35,7 @@ pub(crate) async fn copy_object(call: &Call<'_>, request: wire::CopyObject) -> R
         &request.settings,
     )
     .await?;
-    check_early(call, bucket.record.id, &request.key, &request.condition).await?;
+    check_early(call, &bucket, &request.key, &request.condition).await?;
     let record = &source.object.record;
     let span = ByteSpan { start: 0, end: record.summary.size };
     let algorithm = request.checksum_algorithm.map(kept_algorithm).or(record
@@ -95,7 +95,7 @@ pub(crate) async fn copy_part(call: &Call<'_>, request: UploadPartCopy) -> Resul
     let bucket = call.bucket(&request.bucket).await?;
     call.allow_object(&bucket, Action::PutObject, &request.key, None)?;
     let source = find_source(call, &request.source).await?;
-    let (id, upload) = uploads::find(call, bucket.record.id, &request.key, &request.upload_id).await?;
+    let (id, upload) = uploads::find(call, &bucket, &request.key, &request.upload_id).await?;
     let size = source.object.record.summary.size;
     let span = request.source_range.unwrap_or(ByteSpan { start: 0, end: size });
     if span.end > size {

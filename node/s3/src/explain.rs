@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, Method, Uri};
 use mucura_s3_wire::access::{AclOf, Decision, ObjectOwnership, PublicAccessBlock, RequestFacts};
 use mucura_s3_wire::acl::Grant;
+use mucura_s3_wire::auth::SignatureForm;
 use mucura_s3_wire::policy::{Action, Level, Verdict};
 use mucura_s3_wire::request::{check_bucket_name, check_key};
 use mucura_s3_wire::xml::Owner;
@@ -20,7 +21,8 @@ use crate::errors::Failure;
 use crate::front::S3;
 
 /// How a request is taken to be signed, as conditions know it.
-const SIGNED: (&str, &str) = ("AWS4-HMAC-SHA256", "REST-HEADER");
+const SIGNED: SignatureForm =
+    SignatureForm { version: "AWS4-HMAC-SHA256", way: "REST-HEADER", signed_ms: None };
 
 /// May this user do this, with this?
 #[derive(Clone, Debug)]
@@ -129,11 +131,12 @@ impl S3 {
         let shared = self.shared();
         let fresh = shared.store.fresh(deadline).await?;
         let signer = signer(&fresh, question.user).await?;
+        let now_ms = shared.runtime.clock.now_ms();
         let facts = RequestFacts {
             source_ip: question.source_ip,
             secure: question.secure,
-            signed: signer.as_ref().map(|signer| signer.form),
-            now_ms: shared.runtime.clock.now_ms(),
+            signed: signer.as_ref().map(|signer| SignatureForm { signed_ms: Some(now_ms), ..signer.form }),
+            now_ms,
         };
         let (method, uri) = (method_of(question.action), uri_of(&question)?);
         let head = RequestHead { method: &method, uri: &uri, headers: &question.headers };

@@ -18,6 +18,7 @@ use crate::versions::parse_version;
 use crate::{attributes, checksums, encryption, settings, storage_class};
 
 const PARTS_COUNT: HeaderName = HeaderName::from_static("x-amz-mp-parts-count");
+const TAGGING_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
 const LOCK_MODE: HeaderName = HeaderName::from_static("x-amz-object-lock-mode");
 const RETAIN_UNTIL: HeaderName = HeaderName::from_static("x-amz-object-lock-retain-until-date");
 const LEGAL_HOLD: HeaderName = HeaderName::from_static("x-amz-object-lock-legal-hold");
@@ -130,6 +131,7 @@ pub(crate) async fn show(
         Lifecycle::of(call, bucket).await?.show_expiration(&current, &mut headers);
     }
     show_lock(call, bucket, &request.key, object, &mut headers);
+    show_tag_count(call, bucket, request, object, &mut headers);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     for (name, value) in &request.overrides {
         headers.insert(name, value.clone());
@@ -183,6 +185,24 @@ fn show_lock(call: &Call<'_>, bucket: &Bucket, key: &str, object: &ObjectInfo, h
     }
     if lock.legal_hold && may(Action::GetObjectLegalHold) {
         set(headers, LEGAL_HOLD, settings::shown_hold(true).as_str());
+    }
+}
+
+/// Says how many tags a version has, to those who may read them.
+fn show_tag_count(
+    call: &Call<'_>,
+    bucket: &Bucket,
+    request: &GetObject,
+    object: &ObjectInfo,
+    headers: &mut HeaderMap,
+) {
+    let count = object.record.attributes.tags.len();
+    let action = match request.version {
+        Some(_) => Action::GetObjectVersionTagging,
+        None => Action::GetObjectTagging,
+    };
+    if count > 0 && call.allow_object(bucket, action, &request.key, Some(object)).is_ok() {
+        headers.insert(TAGGING_COUNT, HeaderValue::from(count));
     }
 }
 

@@ -1,10 +1,11 @@
 use http::{HeaderMap, HeaderName, header};
 use mucura_metadata::{Act, Checksum};
 use mucura_s3_wire::conditions::WriteCondition;
+use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::PutObject;
-use mucura_store::{BodySize, PutObjectRequest};
-use mucura_types::BucketId;
+use mucura_store::{BodySize, ObjectInfo, PutObjectRequest};
 
+use crate::access::Bucket;
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::errors::Failure;
@@ -30,7 +31,7 @@ pub(crate) async fn put(
         &request.settings,
     )
     .await?;
-    check_early(call, bucket.record.id, &request.key, &request.condition).await?;
+    check_early(call, &bucket, &request.key, &request.condition).await?;
     let lifecycle = Lifecycle::of(call, &bucket).await?;
     let size = upload_body::size_of(&request.body);
     let put = PutObjectRequest {
@@ -67,16 +68,55 @@ pub(crate) async fn put(
 /// it holds, it is decided again with the write.
 pub(crate) async fn check_early(
     call: &Call<'_>,
-    bucket: BucketId,
+    bucket: &Bucket,
     key: &str,
     condition: &WriteCondition,
 ) -> Result<(), Failure> {
     if *condition == WriteCondition::default() {
         return Ok(());
     }
-    let object = call.fresh.object(bucket, key, None).await?.filter(|object| !object.is_delete_marker());
+    let object = current(call, bucket, key).await?;
+    allow_asking(call, bucket, key, condition, object.as_ref())?;
     let etag = object.map(|object| object.record.summary.etag.to_string());
     Ok(condition.check(etag.as_deref())?)
+}
+
+/// Whether the caller may set this condition: one on a tag tells what the
+/// object is, so that it takes the right to read.
+pub(crate) async fn allow_condition(
+    call: &Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    condition: &WriteCondition,
+) -> Result<(), Failure> {
+    if !condition.asks_for_tag() {
+        return Ok(());
+    }
+    let object = current(call, bucket, key).await?;
+    allow_asking(call, bucket, key, condition, object.as_ref())
+}
+
+async fn current(call: &Call<'_>, bucket: &Bucket, key: &str) -> Result<Option<ObjectInfo>, Failure> {
+    let object = call.fresh.object(bucket.record.id, key, None).await?;
+    Ok(object.filter(|object| !object.is_delete_marker()))
+}
+
+fn allow_asking(
+    call: &Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    condition: &WriteCondition,
+    object: Option<&ObjectInfo>,
+) -> Result<(), Failure> {
+    if !condition.asks_for_tag() {
+        return Ok(());
+    }
+    let asked = call.allow_object(bucket, Action::GetObject, key, object);
+    if asked.is_err() && object.is_none() {
+        // Nor may everyone know that there is none.
+        return call.allow_missing(bucket, Action::GetObject, key);
+    }
+    asked
 }
 
 /// Shows a checksum in the head of an answer.

@@ -8,9 +8,10 @@ use mucura_s3_wire::request::{
 };
 use mucura_s3_wire::xml::{self, ListedPart, ListedUpload, UploadPage};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::{NewUpload, PutPartRequest};
-use mucura_types::{BucketId, WriteId};
+use mucura_store::{NewUpload, PutPartRequest, ROOT_USER};
+use mucura_types::{UserId, WriteId};
 
+use crate::access::Bucket;
 use crate::answer::{Answer, quoted, set};
 use crate::call::Call;
 use crate::checksums::{self, kept_algorithm};
@@ -69,7 +70,7 @@ pub(crate) async fn put_part(
 ) -> Result<Answer, Failure> {
     let bucket = call.bucket(&request.bucket).await?;
     call.allow_object(&bucket, Action::PutObject, &request.key, None)?;
-    let (id, upload) = find(call, bucket.record.id, &request.key, &request.upload_id).await?;
+    let (id, upload) = find(call, &bucket, &request.key, &request.upload_id).await?;
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
     checksums::check_part_algorithm(algorithm, request.body.checksum.map(|sent| sent.algorithm))?;
     let part = PutPartRequest {
@@ -184,16 +185,37 @@ fn last_of(uploads: &[ListedUpload], common_prefixes: &[String]) -> (String, Str
     upload.into_iter().chain(prefix).max().unwrap_or_default()
 }
 
-/// An upload that is under way.
+/// An upload that is under way, and that the caller may go on with.
 pub(crate) async fn find(
     call: &Call<'_>,
-    bucket: BucketId,
+    bucket: &Bucket,
     key: &str,
     id: &str,
 ) -> Result<(WriteId, UploadRecord), Failure> {
     let id = parse_id(id)?;
-    let upload = call.fresh.upload(bucket, key, id).await?;
-    Ok((id, upload.ok_or(ErrorCode::NoSuchUpload)?))
+    let upload = call.fresh.upload(bucket.record.id, key, id).await?.ok_or(ErrorCode::NoSuchUpload)?;
+    check_who_goes_on(call, bucket, &upload)?;
+    Ok((id, upload))
+}
+
+/// `AccessDenied` unless the caller may add parts to an upload and complete it,
+/// provided that they may write there at all.
+pub(crate) fn check_who_goes_on(
+    call: &Call<'_>,
+    bucket: &Bucket,
+    upload: &UploadRecord,
+) -> Result<(), Failure> {
+    if goes_on(call.user, upload, bucket.record.owner) {
+        return Ok(());
+    }
+    tracing::debug!("deny: another began the upload");
+    Err(ErrorCode::AccessDenied.into())
+}
+
+/// Who began it, who owns the bucket, and operators: what another adds would
+/// become theirs who began it.
+fn goes_on(user: UserId, upload: &UploadRecord, bucket_owner: UserId) -> bool {
+    [upload.initiator, bucket_owner, ROOT_USER].contains(&user)
 }
 
 pub(crate) fn parse_id(id: &str) -> Result<WriteId, ErrorCode> {
@@ -203,7 +225,10 @@ pub(crate) fn parse_id(id: &str) -> Result<WriteId, ErrorCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mucura_metadata::Attributes;
     use mucura_s3_wire::xml::Owner;
+    use mucura_store::ANONYMOUS_USER;
+    use mucura_types::Timestamp;
 
     #[test]
     fn a_page_of_uploads_ends_with_whatever_sorts_last() {
@@ -220,6 +245,20 @@ mod tests {
         assert_eq!(last_of(&[upload("b")], &["a/".to_owned()]), pair("b", "1-2"));
         assert_eq!(last_of(&[upload("a")], &["b/".to_owned()]), pair("b/", ""));
         assert_eq!(last_of(&[], &["b/".to_owned()]), pair("b/", ""));
+    }
+
+    #[test]
+    fn an_upload_is_gone_on_with_by_who_began_it() {
+        let upload = UploadRecord {
+            created: Timestamp(0),
+            initiator: UserId(8),
+            owner: UserId(9),
+            attributes: Attributes::default(),
+            checksum: None,
+        };
+        let may = |user| goes_on(user, &upload, UserId(7));
+        assert!(may(UserId(8)) && may(UserId(7)) && may(ROOT_USER));
+        assert!(!may(UserId(9)) && !may(UserId(10)) && !may(ANONYMOUS_USER));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::config::public_access::PublicAccessBlock;
 use crate::error::{ErrorCode, S3Error};
 use crate::policy::Policy;
 
-/// Checks a list that is asked for, in headers or in a body, against the setting of the bucket.
+/// Checks a list that is asked for, in headers or (where these ask for none) in a body, against the
+/// setting of the bucket. `list` is what was asked for, with those whom it names looked up.
 ///
 /// `AccessControlListNotSupported` where everything belongs to the owner of the bucket, unless the
 /// list says no more than that. The list of a bucket that is being created is checked with
@@ -14,11 +15,13 @@ use crate::policy::Policy;
 pub fn check_acl_supported(
     ownership: ObjectOwnership,
     request: &AclRequest,
+    list: &Acl,
     bucket_owner: &str,
 ) -> Result<(), S3Error> {
     let supported = match (ownership, request) {
         (ObjectOwnership::BucketOwnerPreferred | ObjectOwnership::ObjectWriter, _) => true,
-        (_, AclRequest::None | AclRequest::Canned(CannedAcl::BucketOwnerFullControl)) => true,
+        (_, AclRequest::None) => *list == Acl::private(bucket_owner),
+        (_, AclRequest::Canned(CannedAcl::BucketOwnerFullControl)) => true,
         (_, AclRequest::Canned(_)) => false,
         (_, AclRequest::Grants(grants)) => matches!(
             grants.as_slice(),

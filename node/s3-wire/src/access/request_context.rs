@@ -4,23 +4,19 @@ use std::net::IpAddr;
 
 use http::Method;
 
+use crate::auth::SignatureForm;
 use crate::config::tagging::TagSet;
 use crate::error::S3Error;
 use crate::head::RequestHead;
 use crate::policy::{Context, Requester};
+use crate::request::SourcePath;
 use crate::time::iso8601;
 use crate::uri::Query;
 
-/// Headers that conditions know as `s3:HEADER`.
+/// Headers that conditions know as `s3:HEADER`. Of several lines the first is what is done.
 const HEADERS: &[&str] = &[
     "x-amz-acl",
     "x-amz-content-sha256",
-    "x-amz-copy-source",
-    "x-amz-grant-full-control",
-    "x-amz-grant-read",
-    "x-amz-grant-read-acp",
-    "x-amz-grant-write",
-    "x-amz-grant-write-acp",
     "x-amz-metadata-directive",
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
@@ -28,6 +24,15 @@ const HEADERS: &[&str] = &[
     "x-amz-storage-class",
     "x-amz-website-redirect-location",
     "x-amz-object-ownership",
+];
+
+/// The same for headers all lines of which count.
+const LISTS: &[&str] = &[
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
 ];
 
 /// Headers that conditions know by another name.
@@ -56,8 +61,8 @@ pub struct RequestFacts {
     pub source_ip: Option<IpAddr>,
     /// Whether it came over TLS.
     pub secure: bool,
-    /// How it was signed: the version and the way (`s3:signatureversion`, `s3:authType`).
-    pub signed: Option<(&'static str, &'static str)>,
+    /// How it was signed.
+    pub signed: Option<SignatureForm>,
     /// When it came, since 1970.
     pub now_ms: u64,
 }
@@ -78,15 +83,34 @@ pub fn context_of(
     if let Some(ip) = facts.source_ip {
         context.set("aws:SourceIp", ip.to_string());
     }
-    if let Some((version, way)) = facts.signed {
-        context.set("s3:signatureversion", version);
-        context.set("s3:authType", way);
+    if let Some(form) = facts.signed {
+        context.set("s3:signatureversion", form.version);
+        context.set("s3:authType", form.way);
+        // What does not say when it was signed may be of any age.
+        let age_ms = form.signed_ms.map_or(u64::MAX, |signed_ms| facts.now_ms.saturating_sub(signed_ms));
+        context.set("s3:signatureAge", age_ms.to_string());
     }
-    let header = |name: &str| headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+    let lines = |name: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok().map(str::trim))
+    };
+    let header = |name: &str| lines(name).next();
     for name in HEADERS {
         if let Some(value) = header(name) {
             context.set(&format!("s3:{name}"), value);
         }
+    }
+    for name in LISTS {
+        let values: Vec<&str> = lines(name).collect();
+        if !values.is_empty() {
+            context.set(&format!("s3:{name}"), values.join(","));
+        }
+    }
+    // However it is written: else a statement about a source could be evaded.
+    if let Some(source) = header("x-amz-copy-source").and_then(|text| SourcePath::parse(text).ok()) {
+        context.set("s3:x-amz-copy-source", format!("{}/{}", source.bucket, source.key));
     }
     for (name, key) in RENAMED {
         if let Some(value) = header(name) {
@@ -115,3 +139,7 @@ pub fn set_request_tags(context: &mut Context, tags: &TagSet) {
         context.push("s3:RequestObjectTagKeys", key);
     }
 }
+
+#[cfg(test)]
+#[path = "request_context_tests.rs"]
+mod tests;

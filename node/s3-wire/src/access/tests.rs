@@ -215,11 +215,11 @@ fn reasons_are_lines_that_an_operator_understands() {
 #[test]
 fn lists_that_count_for_nothing_are_refused() {
     let enforced = ObjectOwnership::BucketOwnerEnforced;
+    let own = Acl::private(OWNER_ID);
     let grants = |id: &str, permission| {
         AclRequest::Grants(vec![(GranteeRef::Named(Grantee::User(id.into())), permission)])
     };
     for (request, accepted) in [
-        (AclRequest::None, true),
         (AclRequest::Canned(CannedAcl::BucketOwnerFullControl), true),
         (AclRequest::Canned(CannedAcl::Private), false),
         (AclRequest::Canned(CannedAcl::PublicRead), false),
@@ -227,11 +227,25 @@ fn lists_that_count_for_nothing_are_refused() {
         (grants(OWNER_ID, Permission::Read), false),
         (grants(OTHER_ID, Permission::FullControl), false),
     ] {
-        let checked = check_acl_supported(enforced, &request, OWNER_ID);
+        let checked = check_acl_supported(enforced, &request, &own, OWNER_ID);
         let code = checked.map_err(|error| error.code);
         let expected = if accepted { Ok(()) } else { Err(ErrorCode::AccessControlListNotSupported) };
         assert_eq!(code, expected, "{request:?}");
-        assert!(check_acl_supported(ObjectOwnership::ObjectWriter, &request, OWNER_ID).is_ok());
+        assert!(check_acl_supported(ObjectOwnership::ObjectWriter, &request, &own, OWNER_ID).is_ok());
+    }
+    // One that came in the body.
+    for (list, accepted) in [
+        (own.clone(), true),
+        (Acl::default(), false),
+        (Acl::private(OTHER_ID), false),
+        (CannedAcl::PublicRead.of_bucket(OWNER_ID), false),
+    ] {
+        let checked = check_acl_supported(enforced, &AclRequest::None, &list, OWNER_ID);
+        let code = checked.map_err(|error| error.code);
+        let expected = if accepted { Ok(()) } else { Err(ErrorCode::AccessControlListNotSupported) };
+        assert_eq!(code, expected, "{list:?}");
+        let lists_count = ObjectOwnership::BucketOwnerPreferred;
+        assert!(check_acl_supported(lists_count, &AclRequest::None, &list, OWNER_ID).is_ok());
     }
     let public = CannedAcl::PublicRead.of_bucket(OWNER_ID);
     let fits = |acl: &Acl| check_bucket_acl_fits(enforced, acl, OWNER_ID).map_err(|error| error.code);

@@ -102,8 +102,8 @@ proptest! {
         let xml = access_control_policy(&owner(), &acl, |id| Some(id.to_owned()));
         let document = parse_acl(xml.as_bytes()).unwrap();
         let resolved = resolve(&document.grants, |reference| match reference {
-            GranteeRef::Named(Grantee::User(id)) => Some(id.clone()),
-            _ => None,
+            GranteeRef::Named(Grantee::User(id)) => vec![id.clone()],
+            _ => Vec::new(),
         });
         prop_assert_eq!(resolved, Ok(acl));
         prop_assert_eq!(document.owner, "1");

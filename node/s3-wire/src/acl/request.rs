@@ -132,23 +132,30 @@ fn invalid_id(id: &str) -> S3Error {
 }
 
 /// Looks up whom the grants name. `find` is asked for each user, by id or address, and gives the
-/// canonical id of one that exists.
+/// canonical ids of those who are called so.
 ///
-/// `InvalidArgument` for an id that nobody has, `UnresolvableGrantByEmailAddress` for an address.
+/// `InvalidArgument` for an id that nobody has, `UnresolvableGrantByEmailAddress` for an address, and
+/// `AmbiguousGrantByEmailAddress` for one that several have.
 pub fn resolve(
     grants: &[GrantRequest],
-    mut find: impl FnMut(&GranteeRef) -> Option<String>,
+    mut find: impl FnMut(&GranteeRef) -> Vec<String>,
 ) -> Result<Acl, S3Error> {
     let mut resolved = Vec::with_capacity(grants.len().min(MAX_GRANTS));
     for (reference, permission) in grants {
         let grantee = match reference {
             GranteeRef::Named(Grantee::User(id)) => {
-                Grantee::User(find(reference).ok_or_else(|| invalid_id(id))?)
+                Grantee::User(find(reference).pop().ok_or_else(|| invalid_id(id))?)
             }
             GranteeRef::Named(group) => group.clone(),
-            GranteeRef::Email(email) => Grantee::User(find(reference).ok_or_else(|| {
-                S3Error::new(ErrorCode::UnresolvableGrantByEmailAddress).field("EmailAddress", email)
-            })?),
+            GranteeRef::Email(email) => {
+                let refused = |code| S3Error::new(code).field("EmailAddress", email);
+                let mut found = find(reference);
+                match (found.pop(), found.as_slice()) {
+                    (Some(id), []) => Grantee::User(id),
+                    (Some(_), _) => return Err(refused(ErrorCode::AmbiguousGrantByEmailAddress)),
+                    (None, _) => return Err(refused(ErrorCode::UnresolvableGrantByEmailAddress)),
+                }
+            }
         };
         resolved.push(Grant { grantee, permission: *permission });
     }
@@ -215,9 +222,10 @@ mod tests {
     #[test]
     fn users_that_do_not_exist_cannot_be_granted_anything() {
         let find = |reference: &GranteeRef| match reference {
-            GranteeRef::Email(email) if email == "ann@example.org" => Some("1".to_owned()),
-            GranteeRef::Named(Grantee::User(id)) if id == "1" => Some("1".to_owned()),
-            _ => None,
+            GranteeRef::Email(email) if email == "ann@example.org" => vec!["1".to_owned()],
+            GranteeRef::Email(email) if email == "both@example.org" => vec!["1".to_owned(), "2".to_owned()],
+            GranteeRef::Named(Grantee::User(id)) if id == "1" => vec!["1".to_owned()],
+            _ => Vec::new(),
         };
         let ann = [(GranteeRef::Email("ann@example.org".into()), Permission::FullControl)];
         assert_eq!(resolve(&ann, find), Ok(Acl::private("1")));
@@ -225,6 +233,8 @@ mod tests {
         assert_eq!(nobody.code, ErrorCode::InvalidArgument);
         let nowhere = resolve(&[(GranteeRef::Email("x@y".into()), Permission::Read)], find).unwrap_err();
         assert_eq!(nowhere.code, ErrorCode::UnresolvableGrantByEmailAddress);
+        let both = [(GranteeRef::Email("both@example.org".into()), Permission::Read)];
+        assert_eq!(resolve(&both, find).unwrap_err().code, ErrorCode::AmbiguousGrantByEmailAddress);
     }
 
     proptest! {

@@ -37,6 +37,7 @@ error_codes! {
     AccessDenied "AccessDenied" 403 "Access Denied"
     AccessForbidden "AccessForbidden" 403 "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
     AccountProblem "AccountProblem" 403 "There is a problem with your account that prevents the operation from completing successfully."
+    AmbiguousGrantByEmailAddress "AmbiguousGrantByEmailAddress" 400 "The email address you provided is associated with more than one account."
     AuthorizationHeaderMalformed "AuthorizationHeaderMalformed" 400 "The authorization header that you provided is not valid."
     AuthorizationQueryParametersError "AuthorizationQueryParametersError" 400 "The authorization query parameters that you provided are not valid."
     BadDigest "BadDigest" 400 "The Content-MD5 or checksum value that you specified did not match what the server received."

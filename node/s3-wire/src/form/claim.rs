@@ -1,5 +1,6 @@
 //! Who signed a form: a claim of either version over its policy, read and then verified.
 
+use crate::auth::SignatureForm;
 use crate::error::{ErrorCode, S3Error};
 use crate::form::policy::Policy;
 use crate::form::{Form, missing};
@@ -25,7 +26,7 @@ pub struct Claim {
 #[derive(Clone, Debug)]
 enum Signature {
     V2(String),
-    V4 { scope: Scope, digest: [u8; 32] },
+    V4 { scope: Scope, digest: [u8; 32], signed_ms: u64 },
 }
 
 /// What is known once the claim of a form was verified.
@@ -98,13 +99,13 @@ impl Form {
             ));
         }
         let (access_key, scope) = parse_credential(credential, expected, Place::Query)?;
-        if parse_amz_date(date).is_none() {
-            return Err(S3Error::invalid_argument(
+        let signed_ms = parse_amz_date(date).ok_or_else(|| {
+            S3Error::invalid_argument(
                 "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"",
                 "X-Amz-Date",
                 date,
-            ));
-        }
+            )
+        })?;
         if !date.starts_with(&scope.date) {
             return Err(Place::Query.malformed(&format!(
                 "Invalid credential date \"{}\". This date is not the same as X-Amz-Date: \"{}\".",
@@ -113,7 +114,7 @@ impl Form {
             )));
         }
         let digest = parse_digest(signature).ok_or(ErrorCode::SignatureDoesNotMatch)?;
-        Ok((access_key, Signature::V4 { scope, digest }))
+        Ok((access_key, Signature::V4 { scope, digest, signed_ms }))
     }
 }
 
@@ -123,13 +124,13 @@ impl Claim {
         &self.access_key
     }
 
-    /// How it is signed, as conditions know it: `s3:signatureversion` and `s3:authType`.
-    pub fn form(&self) -> (&'static str, &'static str) {
-        let version = match self.signature {
-            Signature::V2(_) => "AWS",
-            Signature::V4 { .. } => "AWS4-HMAC-SHA256",
+    /// How it is signed.
+    pub fn form(&self) -> SignatureForm {
+        let (version, signed_ms) = match self.signature {
+            Signature::V2(_) => ("AWS", None),
+            Signature::V4 { signed_ms, .. } => ("AWS4-HMAC-SHA256", Some(signed_ms)),
         };
-        (version, "POST")
+        SignatureForm { version, way: "POST", signed_ms }
     }
 
     /// The session token of temporary credentials.
@@ -143,7 +144,7 @@ impl Claim {
     pub fn verify(self, secret_key: &str) -> Result<Verified, S3Error> {
         let (matches, provided) = match &self.signature {
             Signature::V2(text) => (is_signature_of(&self.policy, text, secret_key), text.clone()),
-            Signature::V4 { scope, digest } => {
+            Signature::V4 { scope, digest, .. } => {
                 (SigningKey::derive(secret_key, scope).matches(&self.policy, digest), hex::encode(digest))
             }
         };

@@ -1,13 +1,19 @@
 //! One condition of a statement.
 
 use crate::error::S3Error;
-use crate::policy::context::Context;
+use crate::policy::context::{ANONYMOUS_ID, Context};
 use crate::policy::json::Json;
 use crate::policy::key::ConditionKey;
 use crate::policy::operand::{FixedArn, Operand};
 use crate::policy::operator::{IfUnknown, Operator, Polarity, Quantifier, Test};
 use crate::policy::pattern::Variables;
 use crate::policy::refusal::malformed;
+use crate::policy::statement::Effect;
+
+/// The longest value of a request that is compared, in bytes: longer than any key. To compare takes
+/// time for each value of a policy, which has thousands. Whatever the operator, a longer one lets
+/// nobody in: what is forbidden on a condition then is, and what is allowed on one is not.
+const MAX_VALUE_LEN: usize = 2 << 10;
 
 /// An operator, what it asks about, and the values of which one must fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,11 +50,14 @@ impl Condition {
         if operands.is_empty() { Err(invalid()) } else { Ok(Self { operator, key: known, operands }) }
     }
 
-    /// Whether it holds for the request.
-    pub(super) fn holds(&self, context: &Context) -> bool {
+    /// Whether it holds for the request, as part of a statement of that effect.
+    pub(super) fn holds(&self, context: &Context, effect: Effect) -> bool {
         let values = context.values_of(&self.key);
         if self.operator.test == Test::Unknown {
             return self.operands.contains(&Operand::Flag(values.is_empty()));
+        }
+        if values.iter().any(|value| value.len() > MAX_VALUE_LEN) {
+            return effect == Effect::Deny;
         }
         let Operator { polarity, quantifier, if_unknown, .. } = self.operator;
         if values.is_empty() {
@@ -69,6 +78,14 @@ impl Condition {
             Quantifier::Any => false,
         };
         if every { values.iter().all(passes) } else { values.iter().any(passes) }
+    }
+
+    /// What it asks about, if that is never known and it does not hold for what is not.
+    pub(super) fn asks_in_vain(&self) -> Option<&ConditionKey> {
+        if !self.key.is_ever_set() && !self.holds(&Context::default(), Effect::Deny) {
+            return Some(&self.key);
+        }
+        self.operands.iter().find_map(Operand::empty_variable)
     }
 
     /// Whether it leaves only those that AWS trusts: a fixed network, source, user or key.
@@ -92,6 +109,11 @@ impl Condition {
             "s3:dataaccesspointarn" => FixedArn::Account,
             _ => return false,
         };
+        // Who does not sign has this one, so that it is no user's.
+        let nobody = |operand: &Operand| operand.matches(ANONYMOUS_ID, &Context::default());
+        if self.key.as_str() == "aws:userid" && self.operands.iter().any(nobody) {
+            return false;
+        }
         let addresses = self.operator.test == Test::Address;
         addresses == (self.key.as_str() == "aws:sourceip")
             && self.operands.iter().all(|operand| operand.is_fixed(wildcards))

@@ -10,7 +10,7 @@ fn holds(block: &str, known: &[(&str, &str)]) -> bool {
     for (key, value) in known {
         context.push(key, *value);
     }
-    parse(block).unwrap().iter().all(|condition| condition.holds(&context))
+    parse(block).unwrap().iter().all(|condition| condition.holds(&context, Effect::Allow))
 }
 
 /// Each line: an operator, values of the policy, a value of the request that passes, one that does not.
@@ -115,6 +115,30 @@ fn all_operators_and_keys_must_hold_and_tags_are_told_by_case() {
 }
 
 #[test]
+fn a_value_too_long_to_compare_lets_nobody_in() {
+    let long = "a".repeat(MAX_VALUE_LEN + 1);
+    let mut context = Context::default();
+    context.push("s3:prefix", "b");
+    context.push("s3:prefix", &*long);
+    for quantifier in ["", "ForAllValues:", "ForAnyValue:"] {
+        for name in ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "ArnNotLike"] {
+            for suffix in ["", "IfExists"] {
+                for value in ["arn:aws:s3:::*", "*", "a*", "b", long.as_str()] {
+                    let block = format!(r#"{{"{quantifier}{name}{suffix}": {{"s3:prefix": "{value}"}}}}"#);
+                    for condition in parse(&block).unwrap_or_default() {
+                        assert!(condition.holds(&context, Effect::Deny), "{block}");
+                        assert!(!condition.holds(&context, Effect::Allow), "{block}");
+                    }
+                }
+            }
+        }
+    }
+    let at_most = &long[1..];
+    assert!(holds(r#"{"StringLike": {"s3:prefix": "a*"}}"#, &[("s3:prefix", at_most)]));
+    assert!(holds(r#"{"Null": {"s3:prefix": "false"}}"#, &[("s3:prefix", &long)]));
+}
+
+#[test]
 fn variables_in_values_stand_for_what_is_known() {
     let block = r#"{"StringLike": {"s3:prefix": "home/${aws:username}/*"}}"#;
     assert!(holds(block, &[("s3:prefix", "home/ann/x"), ("aws:username", "ann")]));
@@ -157,7 +181,7 @@ proptest! {
             context.push("aws:SourceIp", value);
         }
         for condition in Condition::parse_all(&block, Variables::On).unwrap_or_default() {
-            condition.holds(&context);
+            condition.holds(&context, Effect::Allow);
             condition.limits_to_fixed_values();
         }
     }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::policy::Requester;
 use crate::policy::key::ConditionKey;
 
+/// The `aws:userid` of requests that nobody signed.
+pub(super) const ANONYMOUS_ID: &str = "anonymous";
+
 /// Values by condition key. The caller says all that it knows; what is not said is unknown, and
 /// most conditions on it do not hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,18 +17,19 @@ pub struct Context {
 
 impl Context {
     /// What follows from who asks: `aws:username`, `aws:userid`, `aws:PrincipalType`,
-    /// `aws:PrincipalAccount`, `aws:PrincipalIsAWSService`.
+    /// `aws:PrincipalAccount`, `aws:PrincipalArn`, `aws:PrincipalIsAWSService`.
     pub fn of(requester: Requester<'_>) -> Self {
         let mut context = Self::default();
         let mut set = |key: &str, value: &str| context.set(key, value);
         match requester {
             Requester::Anonymous => {
                 set("aws:PrincipalType", "Anonymous");
-                set("aws:userid", "anonymous");
+                set("aws:userid", ANONYMOUS_ID);
             }
             Requester::User { id, name } => {
                 set("aws:PrincipalType", "User");
                 set("aws:PrincipalAccount", id);
+                set("aws:PrincipalArn", &format!("arn:aws:iam:::user/{name}"));
                 set("aws:userid", id);
                 set("aws:username", name);
             }
@@ -36,6 +40,7 @@ impl Context {
         }
         let service = matches!(requester, Requester::Service(_));
         set("aws:PrincipalIsAWSService", if service { "true" } else { "false" });
+        set("aws:ViaAWSService", "false");
         context
     }
 
@@ -53,6 +58,12 @@ impl Context {
     /// The values of a key; none if it is unknown.
     pub fn get(&self, key: &str) -> &[String] {
         self.values_of(&ConditionKey::new(key))
+    }
+
+    /// The names of what is known.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(ConditionKey::as_str)
     }
 
     pub(super) fn values_of(&self, key: &ConditionKey) -> &[String] {

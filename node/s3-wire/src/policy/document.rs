@@ -74,6 +74,18 @@ impl Policy {
         Err(malformed("Action does not apply to any resource(s) in statement"))
     }
 
+    /// `MalformedPolicy` if a statement that forbids does so on a condition key that no request has
+    /// here: it would never forbid anything. To be asked of new policies; there may be old ones.
+    pub fn check_denials(&self) -> Result<(), S3Error> {
+        match self.statements.iter().find_map(Statement::forbids_in_vain) {
+            None => Ok(()),
+            Some(key) => Err(malformed(format!(
+                "A Deny on the condition key {key}, which no request has here, would not deny anything"
+            ))
+            .field("Detail", key.as_str())),
+        }
+    }
+
     /// What it says to a request: one statement that forbids outweighs all that allow.
     pub fn evaluate(&self, asked: &Asked<'_>) -> Verdict {
         let path = asked.resource.to_string();

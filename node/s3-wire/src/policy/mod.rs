@@ -30,6 +30,8 @@ mod verdict;
 pub use action::{Action, Level};
 pub use context::Context;
 pub use document::{MAX_POLICY_LEN, Policy};
+#[cfg(test)]
+pub(crate) use key::ever_set;
 pub use requester::Requester;
 pub use resource::Resource;
 pub use verdict::{Asked, By, Verdict, Whom};

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::policy::context::Context;
+use crate::policy::key::ConditionKey;
 use crate::policy::moment::parse_moment;
 use crate::policy::network::Network;
 use crate::policy::operator::{Relation, Test};
@@ -65,6 +66,15 @@ impl Operand {
             Self::Arn(patterns) => arn_parts(value).is_some_and(|parts| {
                 patterns.iter().zip(parts).all(|(pattern, part)| pattern.matches(part, context))
             }),
+        }
+    }
+
+    /// A variable in it that never has a value.
+    pub(super) fn empty_variable(&self) -> Option<&ConditionKey> {
+        match self {
+            Self::Text(pattern) | Self::TextIgnoringCase(pattern) => pattern.empty_variable(),
+            Self::Arn(patterns) => patterns.iter().find_map(Pattern::empty_variable),
+            Self::Number(..) | Self::Moment(..) | Self::Flag(_) | Self::Bytes(_) | Self::Network(_) => None,
         }
     }
 

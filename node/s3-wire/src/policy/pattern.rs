@@ -1,11 +1,13 @@
 //! Texts with wildcards and policy variables, matched in linear time.
 
+use std::collections::BTreeMap;
+
 use crate::policy::context::Context;
 use crate::policy::key::ConditionKey;
 
-/// A run between two `*` that has a `?` in it is searched for at every place, so its length is what
-/// bounds the time. Other runs are searched for in linear time whatever their length.
-const MAX_RUN_WITH_QUESTION_MARK: usize = 64;
+/// A run between two `*` that has a `?` in it is searched for with a bit for each of its characters.
+/// Other runs are searched for in linear time whatever their length.
+const MAX_RUN_WITH_QUESTION_MARK: usize = u64::BITS as usize;
 /// Each variable may become as long as a header.
 const MAX_VARIABLES: usize = 16;
 
@@ -122,6 +124,14 @@ impl Pattern {
         self.is_fixed() && !self.pieces.is_empty()
     }
 
+    /// A variable that never has a value, so that the pattern fits nothing.
+    pub(super) fn empty_variable(&self) -> Option<&ConditionKey> {
+        self.pieces.iter().find_map(|piece| match piece {
+            Piece::Variable { key, default: None } if !key.is_ever_set() => Some(key),
+            _ => None,
+        })
+    }
+
     /// Whether the value fits. A pattern with a variable of which nothing is known fits nothing.
     pub(super) fn matches(&self, value: &str, context: &Context) -> bool {
         match &self.runs {
@@ -132,9 +142,13 @@ impl Pattern {
 
     /// Whether the value is this text, but for upper and lower case.
     pub(super) fn matches_ignoring_case(&self, value: &str, context: &Context) -> bool {
-        let Some(runs) = self.resolve(context) else { return false };
-        let lowered: Vec<Run> = runs.iter().map(Run::to_lowercase).collect();
-        runs_match(&lowered, &value.to_lowercase())
+        let resolved = match &self.runs {
+            Some(_) => None,
+            None => self.resolve(context),
+        };
+        let Some(runs) = self.runs.as_ref().or(resolved.as_ref()) else { return false };
+        let text = runs.iter().flat_map(|run| &run.parts).flatten();
+        text.flat_map(|text| folded(text)).eq(folded(value))
     }
 
     /// The runs between the stars, variables filled in. What a variable holds is never a wildcard.
@@ -156,6 +170,11 @@ impl Pattern {
         }
         Some(runs)
     }
+}
+
+/// A text without the differences of case. The sigma that ends words is the other one.
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase).map(|char| if char == 'ς' { 'σ' } else { char })
 }
 
 fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
@@ -191,10 +210,6 @@ impl Run {
         }
     }
 
-    fn to_lowercase(&self) -> Self {
-        Self { parts: self.parts.iter().map(|part| part.as_ref().map(|text| text.to_lowercase())).collect() }
-    }
-
     /// The rest of a value that begins with this.
     fn strip_from_start<'a>(&self, value: &'a str) -> Option<&'a str> {
         self.parts.iter().try_fold(value, |rest, part| match part {
@@ -219,11 +234,63 @@ impl Run {
         match self.parts.as_slice() {
             [] => Some(value),
             [Some(text)] => value.find(text.as_str()).and_then(|at| value.get(at + text.len()..)),
-            _ => value
-                .char_indices()
-                .map(|(at, _)| at)
-                .find_map(|at| value.get(at..).and_then(|rest| self.strip_from_start(rest))),
+            _ => match Places::of(&self.parts) {
+                Some(places) => places.strip_first(value),
+                // Variables made it longer. In a value that is no longer than conditions look at, and
+                // that it would have to fit into, that many places are not too many.
+                None if self.min_len() > value.len() => None,
+                None => value
+                    .char_indices()
+                    .map(|(at, _)| at)
+                    .find_map(|at| value.get(at..).and_then(|rest| self.strip_from_start(rest))),
+            },
         }
+    }
+
+    /// The fewest bytes that it takes.
+    fn min_len(&self) -> usize {
+        self.parts.iter().map(|part| part.as_ref().map_or(1, String::len)).sum()
+    }
+}
+
+/// Where each character may stand in a run, a bit for each place. All places of a value are tried at
+/// once with it ("shift-and": Baeza-Yates and Gonnet, "A new approach to text searching", 1992).
+struct Places {
+    /// Those of `?`.
+    of_any: u64,
+    of: BTreeMap<char, u64>,
+    last: u64,
+}
+
+impl Places {
+    /// `None` if the run has more characters than there are bits, or none.
+    fn of(parts: &[Option<String>]) -> Option<Self> {
+        let (mut of_any, mut of) = (0, BTreeMap::new());
+        let (mut last, mut next) = (0, 1_u64);
+        for part in parts {
+            for char in part.as_ref().map_or("?", String::as_str).chars() {
+                match part {
+                    Some(_) => *of.entry(char).or_default() |= next,
+                    None => of_any |= next,
+                }
+                // Nothing is left of a bit that there is not.
+                (last, next) = (next, next << 1);
+            }
+        }
+        (last != 0).then_some(Self { of_any, of, last })
+    }
+
+    /// What follows the first place where the run stands in the value.
+    fn strip_first<'a>(&self, value: &'a str) -> Option<&'a str> {
+        // A bit is set if the run up to its character ends here.
+        let mut ends = 0_u64;
+        for (at, char) in value.char_indices() {
+            ends = (ends << 1 | 1) & (self.of_any | self.of.get(&char).copied().unwrap_or(0));
+            if ends & self.last != 0 {
+                return value.get(at + char.len_utf8()..);
+            }
+        }
+        None
     }
 }
 

@@ -62,6 +62,13 @@ fn texts_without_wildcards_are_compared_as_they_are() {
     assert!(!plain.matches("axx", &Context::default()));
     assert!(plain.matches_ignoring_case("A*?", &Context::default()));
     assert!(plain.is_fixed());
+    let sigmas = Pattern::parse("ὈΔΥΣΣΕΎΣ", LIKE).unwrap();
+    assert!(sigmas.matches_ignoring_case("ὀδυσσεύς", &Context::default()));
+    assert!(!sigmas.matches_ignoring_case("ὀδυσσεύ", &Context::default()));
+    let named = Pattern::parse("HOME/${aws:username}", LIKE).unwrap();
+    let ann = Context::of(Requester::User { id: "1", name: "ann" });
+    assert!(named.matches_ignoring_case("home/ANN", &ann));
+    assert!(!named.matches_ignoring_case("home/", &Context::default()));
     assert!(!Pattern::parse("${aws:userid}", LIKE).unwrap().is_fixed());
 }
 
@@ -72,6 +79,33 @@ fn hostile_patterns_take_no_time() {
     assert!(!matches(&format!("*{}b*", "a".repeat(10_000)), &value));
     assert!(!matches(&format!("*{}?b*", "a".repeat(60)), &value));
     assert_eq!(Pattern::parse(&format!("*{}?b*", "a".repeat(64)), LIKE), Err(BadPattern));
+    for run in ["?".repeat(63) + "b", "a?".repeat(31) + "b", "?".repeat(62) + "ab"] {
+        let pattern = Pattern::parse(&format!("*{run}*"), LIKE).unwrap();
+        assert!(
+            pattern.runs.iter().flatten().all(|run| run.parts.is_empty() || Places::of(&run.parts).is_some())
+        );
+        let found = (0..20).any(|_| pattern.matches(&value, &Context::default()));
+        assert!(!found && pattern.matches(&format!("{value}b{value}"), &Context::default()), "{run}");
+    }
+}
+
+#[test]
+fn runs_with_question_marks_are_found_wherever_they_stand() {
+    for (pattern, value, expected) in [
+        (format!("*{}b*", "?".repeat(63)), format!("{}b", "é".repeat(63)), true),
+        (format!("*{}b*", "?".repeat(63)), format!("{}b", "é".repeat(62)), false),
+        ("*a?a?b*?c*".to_owned(), "aaaaaab-c".to_owned(), true),
+        ("*a?b*a?b*".to_owned(), "aabb".to_owned(), false),
+        // A variable makes them longer than there are bits.
+        ("*${s3:prefix}?b*".to_owned(), format!("x{}xb", "a".repeat(70)), true),
+        ("*${s3:prefix}?b*".to_owned(), format!("x{}xb", "a".repeat(69)), false),
+        ("*${s3:prefix}?b*".to_owned(), "b".to_owned(), false),
+    ] {
+        let mut context = Context::default();
+        context.set("s3:prefix", "a".repeat(70));
+        let parsed = Pattern::parse(&pattern, LIKE).unwrap();
+        assert_eq!(parsed.matches(&value, &context), expected, "{pattern} {value}");
+    }
 }
 
 proptest! {

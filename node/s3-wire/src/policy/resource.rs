@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::S3Error;
 use crate::policy::context::Context;
+use crate::policy::key::ConditionKey;
 use crate::policy::pattern::{Pattern, Syntax, Variables, Wildcards};
 use crate::policy::refusal::invalid_resource;
 
@@ -63,6 +64,11 @@ impl ResourcePattern {
 
     pub(super) fn reach(&self) -> Reach {
         self.reach
+    }
+
+    /// A variable in it that never has a value.
+    pub(super) fn empty_variable(&self) -> Option<&ConditionKey> {
+        self.pattern.empty_variable()
     }
 
     /// Whether the resource is meant. `path` is [`Resource`] as written.

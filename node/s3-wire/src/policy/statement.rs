@@ -7,6 +7,7 @@ use crate::policy::action::{Action, Level};
 use crate::policy::condition::Condition;
 use crate::policy::context::Context;
 use crate::policy::json::{Json, text_member};
+use crate::policy::key::ConditionKey;
 use crate::policy::pattern::{Pattern, Syntax, Variables, Wildcards};
 use crate::policy::principal::Principal;
 use crate::policy::refusal::{invalid_action, malformed, missing};
@@ -93,12 +94,24 @@ impl Statement {
         Ok(Self { number, sid, effect, principals, actions, resources, conditions, applies })
     }
 
+    /// What is asked about in vain in a statement that forbids, which then might never do so.
+    pub(super) fn forbids_in_vain(&self) -> Option<&ConditionKey> {
+        if self.effect != Effect::Deny {
+            return None;
+        }
+        let of_resources = match &self.resources {
+            Listed::These(list) => list.iter().find_map(ResourcePattern::empty_variable),
+            Listed::AllBut(_) => None,
+        };
+        of_resources.or_else(|| self.conditions.iter().find_map(Condition::asks_in_vain))
+    }
+
     /// Whether it speaks of what is asked, and why. `path` is the resource as written.
     pub(super) fn speaks_of(&self, asked: &Asked<'_>, path: &str) -> Option<By> {
         let speaks = self.actions.contains(&asked.action)
             && self.principals.covers(|principal| principal.covers(asked.requester))
             && self.resources.covers(|resource| resource.matches(path, asked.context))
-            && self.conditions.iter().all(|condition| condition.holds(asked.context));
+            && self.conditions.iter().all(|condition| condition.holds(asked.context, self.effect));
         let whom = match &self.principals {
             Listed::AllBut(_) => Whom::NotExcepted,
             Listed::These(list) if list.contains(&Principal::Everyone) => Whom::Everyone,

@@ -158,12 +158,53 @@ fn a_policy_is_public_unless_it_names_someone_or_fixed_values() {
         (with(r#"{"ForAllValues:StringEquals": {"aws:SourceVpc": "vpc-1"}}"#), true),
         (with(r#"{"StringLike": {"aws:Referer": "http://example.org/"}}"#), true),
         (with(r#"{"Null": {"aws:SourceVpc": "false"}}"#), true),
+        (with(r#"{"StringEquals": {"aws:userid": "00000000000000aa"}}"#), false),
+        (with(r#"{"StringEquals": {"aws:userid": ["00000000000000aa", "anonymous"]}}"#), true),
+        (with(r#"{"StringLike": {"AWS:UserId": "anonymous"}}"#), true),
+        (with(r#"{"StringEqualsIgnoreCase": {"aws:userid": "Anonymous"}}"#), true),
         (with(r#"{"StringEquals": {"aws:SourceIp": "10.0.0.1"}}"#), true),
         (with(r#"{"ArnLike": {"s3:DataAccessPointArn": "arn:aws:s3:x:1:accesspoint/*"}}"#), false),
         (with(r#"{"ArnLike": {"s3:DataAccessPointArn": "arn:aws:s3:x:*:accesspoint/*"}}"#), true),
     ] {
         assert_eq!(parse(&text).is_public(), public, "{text}");
     }
+}
+
+#[test]
+fn a_denial_on_what_is_never_known_is_no_new_policy() {
+    let policy = |effect: &str, resource: &str, condition: &str| {
+        let read = READ.replace("photos/*", resource);
+        parse(&one(effect, &format!(r#"{read}, "Condition": {condition}"#)))
+    };
+    for (condition, key) in [
+        (r#"{"NumericLessThan": {"s3:TlsVersion": 1.2}}"#, Some("s3:tlsversion")),
+        (r#"{"StringEquals": {"aws:PrincipalTag/Team": "x"}}"#, Some("aws:principaltag/Team")),
+        (r#"{"Null": {"aws:SourceVpce": "false"}}"#, Some("aws:sourcevpce")),
+        (r#"{"ForAnyValue:StringNotEquals": {"aws:CalledVia": "x"}}"#, Some("aws:calledvia")),
+        (r#"{"StringLike": {"s3:prefix": "${s3:BucketTag/a}/*"}}"#, Some("s3:buckettag/a")),
+        (
+            r#"{"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:ResourceAccount": "1"}}"#,
+            Some("aws:resourceaccount"),
+        ),
+        // These hold for what is not known, and deny.
+        (r#"{"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}"#, None),
+        (r#"{"Null": {"aws:MultiFactorAuthAge": "true"}}"#, None),
+        (r#"{"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}"#, None),
+        (r#"{"NumericGreaterThan": {"s3:signatureAge": 600000}}"#, None),
+        (r#"{"StringEquals": {"s3:ExistingObjectTag/a": "b"}}"#, None),
+        (r#"{"StringLike": {"s3:prefix": "${s3:BucketTag/a, 'b'}/*"}}"#, None),
+    ] {
+        let refused = policy("Deny", "photos/*", condition).check_denials();
+        let detail = refused.map_err(|error| error.message.into_owned());
+        let expected = key.map(|key| {
+            format!("A Deny on the condition key {key}, which no request has here, would not deny anything")
+        });
+        assert_eq!(detail.err(), expected, "{condition}");
+        assert!(policy("Allow", "photos/*", condition).check_denials().is_ok(), "{condition}");
+    }
+    let known = r#"{"StringEquals": {"s3:prefix": "a"}}"#;
+    assert!(policy("Deny", "photos/${aws:username}/*", known).check_denials().is_ok());
+    assert!(policy("Deny", "photos/${aws:PrincipalTag/a}/*", known).check_denials().is_err());
 }
 
 #[test]

@@ -27,7 +27,27 @@ pub struct CopySource {
 
 impl CopySource {
     fn from_head(head: &RequestHead<'_>) -> Result<Self, S3Error> {
-        let text = head.header("x-amz-copy-source")?.unwrap_or("");
+        let SourcePath { bucket, key, version } =
+            SourcePath::parse(head.header("x-amz-copy-source")?.unwrap_or(""))?;
+        Ok(Self {
+            bucket,
+            key,
+            version,
+            conditions: ReadConditions::from_head(head, "x-amz-copy-source-")?,
+            expected_bucket_owner: head.header("x-amz-source-expected-bucket-owner")?.map(str::to_owned),
+        })
+    }
+}
+
+/// What `x-amz-copy-source` names, in whichever of its forms.
+pub(crate) struct SourcePath {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    version: Option<String>,
+}
+
+impl SourcePath {
+    pub(crate) fn parse(text: &str) -> Result<Self, S3Error> {
         let fault = || {
             S3Error::invalid_argument(
                 "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
@@ -56,8 +76,6 @@ impl CopySource {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             version: version.filled("versionId").map(str::to_owned),
-            conditions: ReadConditions::from_head(head, "x-amz-copy-source-")?,
-            expected_bucket_owner: head.header("x-amz-source-expected-bucket-owner")?.map(str::to_owned),
         })
     }
 }

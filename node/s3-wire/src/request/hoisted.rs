@@ -27,7 +27,8 @@ fn is_checksum(name: &str) -> bool {
 }
 
 /// The headers together with those in the query, or `None` if the query has none. Everything but the
-/// signature is to be read from these.
+/// signature is to be read from these. Their values are trimmed, as those of headers are before
+/// anybody reads them.
 ///
 /// `InvalidArgument` for what does not fit into a header.
 pub fn with_hoisted(head: &RequestHead<'_>) -> Result<Option<HeaderMap>, S3Error> {
@@ -40,7 +41,7 @@ pub fn with_hoisted(head: &RequestHead<'_>) -> Result<Option<HeaderMap>, S3Error
         }
         let fault = || S3Error::invalid_argument("The parameter does not fit into a header", name, value);
         let header = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| fault())?;
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| fault())?;
+        let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| fault())?;
         if !head.headers.contains_key(&header) {
             merged.get_or_insert_with(|| head.headers.clone()).append(header, value);
         }

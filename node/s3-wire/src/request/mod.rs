@@ -23,6 +23,7 @@ pub(crate) use address::bucket_of_host;
 pub use address::{check_bucket_name, check_key};
 pub use attributes::ObjectAttributes;
 pub use body::{BodyLen, MAX_OBJECT_PART_LEN, RequestBody};
+pub(crate) use copy::SourcePath;
 pub use copy::{CopyObject, CopySource, UploadPartCopy};
 pub use hoisted::with_hoisted;
 pub use list::{
@@ -32,6 +33,8 @@ pub use multipart::{AbortMultipartUpload, CompleteMultipartUpload, CreateMultipa
 pub use name::OperationName;
 pub use object::{CreateBucket, DeleteObject, DeleteObjects, GetObject, GetObjectAttributes, PutObject};
 pub(crate) use refused::refuse_what_we_would_ignore;
+#[cfg(test)]
+pub(crate) use route::served_sub_resources;
 pub use route::{Route, route};
 pub use settings::{
     Access, BucketSetting, BucketSettingRequest, ObjectSetting, ObjectSettingRequest, PutBucketSetting,

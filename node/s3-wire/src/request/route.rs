@@ -161,6 +161,13 @@ const NUMBERED: &[(OperationName, OperationName)] = &[
     (GetBucketMetricsConfiguration, ListBucketMetricsConfigurations),
 ];
 
+/// The sub-resources of which something is served.
+#[cfg(test)]
+pub(crate) fn served_sub_resources() -> impl Iterator<Item = &'static str> {
+    let served = |(_, operations): &&SubResource| operations.iter().flatten().any(|name| name.is_served());
+    BUCKET.iter().chain(OBJECT).filter(served).map(|(name, _)| *name)
+}
+
 /// Parameters that are no sub-resources, whatever their value.
 const PARAMETERS: &[&str] = &[
     "bucket-region",

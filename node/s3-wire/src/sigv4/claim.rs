@@ -197,6 +197,11 @@ impl Claim {
         })
     }
 
+    /// When it says that it was signed.
+    pub(crate) fn signed_at_ms(&self) -> u64 {
+        self.signed_at_ms
+    }
+
     /// Verifies time and signature against the secret of [`Claim::access_key`].
     ///
     /// Fails with `RequestTimeTooSkewed`, `AccessDenied` (expired, or not yet valid) or
