@@ -164,7 +164,7 @@ fn delete_version(
     let Some((order, version)) = found else {
         return Ok(Ok(Reply::Deleted { existed: false, version: Some(id), marker: false }));
     };
-    if !version.attributes.lock.allows_deletion(stamps.timestamp(), delete.bypass) {
+    if !version.attributes.lock.allows_deletion(stamps.wall(), delete.bypass) {
         return Ok(Err(Rejection::Locked));
     }
     slot.remove(order, &version, stamps, rows);
@@ -192,7 +192,7 @@ pub(super) fn change(
             return Ok(Err(Rejection::NoObjectLock));
         }
         VersionChange::Retention { retention, bypass } => {
-            if !said.lock.allows_change(*retention, stamps.timestamp(), *bypass) {
+            if !said.lock.allows_change(*retention, stamps.wall(), *bypass) {
                 return Ok(Err(Rejection::Locked));
             }
             said.lock.retention = *retention;

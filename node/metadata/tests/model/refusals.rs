@@ -7,7 +7,7 @@ use mucura_metadata::{
     EncryptionMethod, Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention,
     RetentionMode, Seal, VersionChange, Versioning, WriteCondition, Written,
 };
-use mucura_types::{BucketId, CHUNK_BYTES_MAX, Order, UserId, WriteId};
+use mucura_types::{BucketId, CHUNK_BYTES_MAX, Order, Timestamp, UserId, WriteId};
 
 use crate::reference::Model;
 use crate::shelf::{Kept, Shelf};
@@ -151,11 +151,11 @@ impl Model {
     }
 
     /// The retention of a version that binds one who does or does not bypass
-    /// governance.
+    /// governance. It is held against the time of the batch alone.
     fn binding(&self, kept: &Kept, bypass: bool) -> Option<Retention> {
         let free = bypass.then_some(RetentionMode::Governance);
         let retention = kept.record.attributes.lock.retention?;
-        (retention.until > self.now() && Some(retention.mode) != free).then_some(retention)
+        (retention.until > Timestamp(self.wall) && Some(retention.mode) != free).then_some(retention)
     }
 
     fn is_kept(&self, kept: &Kept, bypass: bool) -> bool {

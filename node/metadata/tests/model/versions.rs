@@ -252,3 +252,23 @@ fn locks_and_kept_versions_cannot_be_taken_back() {
     }
     keep(&mut rows, bucket, Versioning::Enabled);
 }
+
+/// A leader's clock may once have been ahead: versions say so for ever.
+#[test]
+fn a_retention_is_held_against_the_time_of_the_batch_alone() {
+    let (mut rows, bucket, _) = site();
+    lock_bucket(&mut rows, bucket, None);
+    let id = stored(&mut rows, bucket, 1);
+    let mode = RetentionMode::Compliance;
+    let retain = |until| {
+        let retention = Some(Retention { mode, until: Timestamp(until) });
+        say(bucket, id, VersionChange::Retention { retention, bypass: false })
+    };
+    rows.one(20, retain(1000)).unwrap();
+    rows.one(5000, put(bucket, b"other", 2, WriteCondition::default())).unwrap();
+    let locked = Err(Rejection::Locked);
+    assert_eq!(rows.one(999, delete_version(bucket, b"k", id, true)), locked);
+    assert_eq!(rows.one(999, retain(900)), locked);
+    rows.one(1000, retain(900)).unwrap();
+    rows.one(1000, delete_version(bucket, b"k", id, false)).unwrap();
+}
