@@ -147,6 +147,7 @@ async fn apply(
         bucket: bucket.record.id,
         key: of.key.clone().into(),
         version: Some(object.version_id()),
+        at: Some(object.order),
         change,
     };
     let origin = act.and_then(|act| call.origin(bucket, act));

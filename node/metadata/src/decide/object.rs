@@ -4,7 +4,7 @@ use mucura_types::{CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
 use crate::codec::encode;
 use crate::command::{ChangeVersion, DeleteObject, PutObject, Rewrap, VersionChange, Written};
 use crate::decide::notification::{Happened, tell};
-use crate::decide::version::{Slot, lock_of};
+use crate::decide::version::{Slot, has_tags, lock_of};
 use crate::decide::{Decided, accept};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
@@ -184,6 +184,9 @@ pub(super) fn change(
     };
     let slot = Slot::open(&bucket, &change.key, rows)?;
     let (order, mut version) = accept!(slot.named(change.version, rows)?);
+    if change.at.is_some_and(|at| at != order) {
+        return Ok(Err(Rejection::PreconditionFailed));
+    }
     let said = &mut version.attributes;
     match &change.change {
         VersionChange::Tags(tags) => said.tags.clone_from(tags),
@@ -198,8 +201,8 @@ pub(super) fn change(
             said.lock.retention = *retention;
         }
         VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
-        VersionChange::StorageClass { at, from, .. }
-            if order != *at || version.summary.storage_class != *from =>
+        VersionChange::StorageClass { from, tags, .. }
+            if version.summary.storage_class != *from || !has_tags(said, tags) =>
         {
             return Ok(Err(Rejection::PreconditionFailed));
         }
