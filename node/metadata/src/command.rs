@@ -325,6 +325,8 @@ pub struct ChangeVersion {
     pub key: Bytes,
     /// Which version; none: the current one.
     pub version: Option<VersionId>,
+    /// The place that it must have: another may have got its id.
+    pub at: Option<Order>,
     /// What.
     pub change: VersionChange,
 }
@@ -347,10 +349,10 @@ pub enum VersionChange {
     LegalHold(bool),
     /// Its storage class; none: the standard one.
     StorageClass {
-        /// The place that the version must have: another may have got its id.
-        at: Order,
         /// The class that it must have.
         from: Option<String>,
+        /// The tags that it must have, others beside them or not.
+        tags: Vec<(String, String)>,
         /// The new one.
         to: Option<String>,
     },
@@ -429,9 +431,22 @@ pub struct DeleteCondition {
     pub current: Option<Order>,
     /// There must be no other version of the key.
     pub alone: bool,
-    /// The version must have this place, and there must be a newer one of the
-    /// key.
-    pub noncurrent: Option<Order>,
+    /// The version must be there and have these tags, others beside them or not.
+    pub tags: Vec<(String, String)>,
+    /// The version must be this one, and not the newest of its key.
+    pub noncurrent: Option<Noncurrent>,
+}
+
+/// A version that is not the newest of its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noncurrent {
+    /// Its place.
+    pub at: Order,
+    /// The place of the next newer version of the key: since then it is what
+    /// it is.
+    pub successor: Order,
+    /// So many newer versions there must be at least, the newest not counted.
+    pub newer: u8,
 }
 
 /// A new version.

@@ -64,6 +64,12 @@ impl Stamps {
         self.clock.last
     }
 
+    /// The leader's clock, which may have been ahead before: what a retention
+    /// is held against, so that it lasts longer rather than ends early.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.wall
+    }
+
     /// Never before a time given earlier.
     pub(crate) fn timestamp(&self) -> Timestamp {
         self.wall.max(self.clock.last.timestamp())

@@ -29,8 +29,8 @@ pub use batch::{Batch, Envelope, SEQUENCE_WINDOW};
 pub use codec::{DecodeError, decode, encode};
 pub use command::{
     BucketChange, ChangeVersion, Command, CompleteUpload, CreateUpload, CreateUser, DeleteCondition,
-    DeleteObject, NewBucket, NewKey, Notification, ObjectChange, PutObject, PutPart, Rewrap, SiteSeed,
-    VersionChange, WriteCondition, Written,
+    DeleteObject, NewBucket, NewKey, Noncurrent, Notification, ObjectChange, PutObject, PutPart, Rewrap,
+    SiteSeed, VersionChange, WriteCondition, Written,
 };
 pub use execute::{ExecuteError, Executed, WriteSet, execute};
 pub use query::{
@@ -39,8 +39,8 @@ pub use query::{
     buckets_from, buckets_of, chunk, chunks_at_risk, chunks_from, chunks_of_write, completed_upload,
     current_version, drives, events, garbage, garbage_of_write, keys_of_user, list_objects, list_parts,
     list_uploads, list_versions, newest_version, node, nodes, notification_rules, part, parts_of_upload,
-    parts_within, progress, queue, queues, session, sessions, site, table, tables, upload, user, user_by_key,
-    user_by_name, users, version, versions_from, webhook, webhooks,
+    parts_within, places, progress, queue, queues, session, sessions, site, table, tables, upload, user,
+    user_by_key, user_by_name, users, version, versions_from, visit_versions, webhook, webhooks,
 };
 pub use record::{
     AccessKeyRecord, Acl, Act, Attributes, Body, BucketDocument, BucketRecord, Checksum, ChecksumAlgorithm,

@@ -30,8 +30,8 @@ pub use uploads::{
     part, parts_of_upload, parts_within, upload,
 };
 pub use versions::{
-    ListedVersion, VersionPage, VersionQuery, current_version, list_versions, newest_version, version,
-    versions_from,
+    ListedVersion, VersionPage, VersionQuery, current_version, list_versions, newest_version, places,
+    version, versions_from, visit_versions,
 };
 pub(crate) use versions::{has_versions, version_of};
 

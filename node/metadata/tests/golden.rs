@@ -11,7 +11,7 @@ use mucura_metadata::{
     Acl, Act, Attributes, Batch, BucketChange, BucketDocument, ChangeVersion, Checksum, ChecksumAlgorithm,
     ChecksumKind, ChunkRecord, Command, CompleteUpload, CreateUpload, CreateUser, DefaultRetention,
     DeleteCondition, DeleteObject, ETag, Encryption, EncryptionMethod, Envelope, EventTarget, Garbage,
-    GarbageClass, GarbageItem, Grant, Grantee, Lock, NewBucket, NewKey, NodeRecord, Notification,
+    GarbageClass, GarbageItem, Grant, Grantee, Lock, NewBucket, NewKey, NodeRecord, Noncurrent, Notification,
     NotificationRule, ObjectChange, ObjectEvent, Origin, Ownership, Permission, PublicAccessBlock, PutObject,
     PutPart, Reply, RequestIds, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal, ShardException,
     SiteSeed, VersionChange, VersionId, Versioning, View, ViewError, WriteCondition, Written, encode,
@@ -263,9 +263,10 @@ fn commands_of_versions() -> Vec<Command> {
         let (key, by) = (text(key), UserId(1000));
         Command::DeleteObject(DeleteObject { bucket, key, version, by, bypass, condition })
     };
-    let say = |key, version, change| {
-        Command::ChangeVersion(ChangeVersion { bucket: locked, key: text(key), version, change })
+    let say_at = |key, version, at, change| {
+        Command::ChangeVersion(ChangeVersion { bucket: locked, key: text(key), version, at, change })
     };
+    let say = |key, version, change| say_at(key, version, None, change);
     let upload = WriteId { session: SessionId(1), counter: 30 };
     let attributes = said(EncryptionMethod::SseC { key_md5: [6; 16] }, Lock::default());
     let other_upload = WriteId { session: SessionId(1), counter: 31 };
@@ -279,7 +280,7 @@ fn commands_of_versions() -> Vec<Command> {
     let (first, second, marker) = (at(51, 9), at(52, 10), at(64, 13));
     let VersionId::At(newest) = marker else { panic!() };
     let VersionId::At(middle) = second else { panic!() };
-    let VersionId::At(old) = at(54, 11) else { panic!() };
+    let (VersionId::At(old), VersionId::At(successor)) = (at(54, 11), at(76, 15)) else { panic!() };
     let settings = NewBucket { acl: None, ownership: Some(Ownership::BucketOwnerPreferred), lock: true };
     let open = NewBucket { acl: acl(), ownership: Some(Ownership::ObjectWriter), lock: false };
     vec![
@@ -377,10 +378,15 @@ fn commands_of_versions() -> Vec<Command> {
         progress(text("k/2")),
         create_bucket("open", open),
         // What lifecycle rules ask for.
-        say(
+        say_at(
             "k",
             Some(second),
-            VersionChange::StorageClass { at: middle, from: Some("WARM".into()), to: Some("COLD".into()) },
+            Some(middle),
+            VersionChange::StorageClass {
+                from: Some("WARM".into()),
+                tags: Vec::new(),
+                to: Some("COLD".into()),
+            },
         ),
         put(locked, "k", 5, Attributes::default()),
         Command::DeleteObject(DeleteObject {
@@ -389,7 +395,10 @@ fn commands_of_versions() -> Vec<Command> {
             version: Some(VersionId::At(old)),
             by: UserId(1000),
             bypass: true,
-            condition: DeleteCondition { noncurrent: Some(old), ..DeleteCondition::default() },
+            condition: DeleteCondition {
+                noncurrent: Some(Noncurrent { at: old, successor, newer: 0 }),
+                ..DeleteCondition::default()
+            },
         }),
         Command::ForgetGarbage {
             item: GarbageItem {
@@ -503,5 +512,5 @@ fn a_recorded_log_comes_to_the_recorded_rows() {
     assert_eq!(hash.finalize().to_hex().as_str(), ROWS, "what commands come to has changed");
 }
 
-const LOG: &str = "297af58cab01fa7792c183409cc62c78706f4c6e8a1513d1603a113303e1f5ae";
+const LOG: &str = "4f7cffc8eeca48636edf25e57586e7e8ae7cf5aa18c43bea0c19169755208c2e";
 const ROWS: &str = "4df820300534773c158e1b039fc1689ebcb28041eb4362505cf511109180227b";

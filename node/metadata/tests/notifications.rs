@@ -173,7 +173,8 @@ fn delete(bucket: BucketId, key: &str, version: Option<VersionId>, act: Act) -> 
 
 fn change(bucket: BucketId, key: &str, change: VersionChange, act: Act) -> Command {
     let key = Bytes::copy_from_slice(key.as_bytes());
-    ObjectChange::Change(ChangeVersion { bucket, key, version: None, change }).into_command(origin(act))
+    ObjectChange::Change(ChangeVersion { bucket, key, version: None, at: None, change })
+        .into_command(origin(act))
 }
 
 fn enable_versions(rows: &mut Rows, bucket: BucketId, versioning: Versioning) {

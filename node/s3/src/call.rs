@@ -39,6 +39,7 @@ pub(crate) struct Call<'a> {
 }
 
 /// Whoever signed a request.
+#[derive(Clone)]
 pub(crate) struct Signer {
     pub(crate) user: UserId,
     /// The user as text.
@@ -93,6 +94,21 @@ impl<'a> Conditions<'a> {
 impl Call<'_> {
     pub(crate) fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    /// The same request, which sees what is there by now. Its body was read.
+    pub(crate) async fn again(&self) -> Result<Call<'_>, Failure> {
+        Ok(Call {
+            shared: self.shared,
+            fresh: self.store().fresh(self.deadline()).await?,
+            signer: self.signer.clone(),
+            verified: None,
+            user: self.user,
+            expected_owner: self.expected_owner.clone(),
+            request_id: self.request_id,
+            url: self.url.clone(),
+            conditions: Conditions::new(self.conditions.head, self.conditions.facts),
+        })
     }
 
     /// When dealings with the metadata that begin now must be over.

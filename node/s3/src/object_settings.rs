@@ -1,13 +1,13 @@
 //! The settings of objects: read, set and taken away.
 
-use mucura_metadata::{Act, ChangeVersion, VersionChange};
+use mucura_metadata::{Act, ChangeVersion, Rejection, VersionChange};
 use mucura_s3_wire::acl::{AclRequest, parse_acl};
 use mucura_s3_wire::config::lock::{LegalHold, Retention};
 use mucura_s3_wire::config::tagging::{TagSet, Tagged};
 use mucura_s3_wire::policy::Action;
 use mucura_s3_wire::request::{ObjectSetting, ObjectSettingRequest, PutObjectSetting};
 use mucura_s3_wire::{ErrorCode, S3Error};
-use mucura_store::ObjectInfo;
+use mucura_store::{ObjectInfo, StoreError};
 
 use crate::access::Bucket;
 use crate::acl;
@@ -18,6 +18,9 @@ use crate::errors::Failure;
 use crate::payload::Payload;
 use crate::settings;
 use crate::versions::{VERSION_ID, parse_version};
+
+/// How often it is tried to change a version that others write over.
+const TRIES: u32 = 4;
 
 /// What it takes to read a setting, of the current version and of one by id.
 fn read_action(setting: ObjectSetting, by_id: bool) -> Action {
@@ -74,17 +77,43 @@ pub(crate) async fn put(
     request: PutObjectSetting,
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
+    let (bucket, object) = find_for_put(call, &request).await?;
+    let body = read_bytes(call, request.body.clone(), payload).await?;
+    let mut done = put_to(call, &request, &bucket, object, &body).await;
+    for _ in 1..TRIES {
+        if !is_another(&done) {
+            break;
+        }
+        let call = call.again().await?;
+        let (bucket, object) = find_for_put(&call, &request).await?;
+        done = put_to(&call, &request, &bucket, object, &body).await;
+    }
+    settled(done)
+}
+
+/// The version whose setting is to be put, if the caller may.
+async fn find_for_put(call: &Call<'_>, request: &PutObjectSetting) -> Result<(Bucket, ObjectInfo), Failure> {
     let of = &request.of;
     let action = write_action(of.setting, of.version.is_some());
     let (bucket, object) = look_up(call, of, action).await?;
     if matches!(of.setting, ObjectSetting::Retention | ObjectSetting::LegalHold) {
         bucket.check_lock()?;
     }
-    let bypass = request.bypass_governance;
-    if bypass && of.setting == ObjectSetting::Retention {
+    if request.bypass_governance && of.setting == ObjectSetting::Retention {
         call.allow_object(&bucket, Action::BypassGovernanceRetention, &of.key, Some(&object))?;
     }
-    let body = read_bytes(call, request.body.clone(), payload).await?;
+    Ok((bucket, object))
+}
+
+async fn put_to(
+    call: &Call<'_>,
+    request: &PutObjectSetting,
+    bucket: &Bucket,
+    object: ObjectInfo,
+    body: &[u8],
+) -> Result<Answer, Failure> {
+    let of = &request.of;
+    let bypass = request.bypass_governance;
     let change = match of.setting {
         ObjectSetting::Acl => {
             let (owner, bucket_owner) = (object.record.summary.owner, bucket.record.owner);
@@ -94,7 +123,7 @@ pub(crate) async fn put(
                     return Err(error.field("MissingHeaderName", "x-amz-acl").into());
                 }
                 AclRequest::None => {
-                    let document = parse_acl(&body)?;
+                    let document = parse_acl(body)?;
                     if document.owner != owner.to_string() {
                         return Err(ErrorCode::AccessDenied.into());
                     }
@@ -106,14 +135,14 @@ pub(crate) async fn put(
             VersionChange::Acl(acl::to_keep(&list, owner))
         }
         ObjectSetting::Tagging => {
-            let tags = TagSet::parse(&body, Tagged::Object)?;
+            let tags = TagSet::parse(body, Tagged::Object)?;
             VersionChange::Tags(settings::kept_tags(&tags))
         }
         ObjectSetting::Retention => {
-            let retention = Retention::parse(&body, call.shared.runtime.clock.now_ms())?;
+            let retention = Retention::parse(body, call.shared.runtime.clock.now_ms())?;
             VersionChange::Retention { retention: retention.map(settings::kept_retention), bypass }
         }
-        ObjectSetting::LegalHold => VersionChange::LegalHold(LegalHold::parse(&body)? == LegalHold::On),
+        ObjectSetting::LegalHold => VersionChange::LegalHold(LegalHold::parse(body)? == LegalHold::On),
     };
     // Others are told of these.
     let act = match of.setting {
@@ -121,17 +150,38 @@ pub(crate) async fn put(
         ObjectSetting::Acl => Some(Act::PutAcl),
         ObjectSetting::Retention | ObjectSetting::LegalHold => None,
     };
-    let answer = with_version(Answer::ok(), &bucket, &object);
-    apply(call, &bucket, of, object, change, act).await?;
+    let answer = with_version(Answer::ok(), bucket, &object);
+    apply(call, bucket, of, object, change, act).await?;
     Ok(answer)
 }
 
 pub(crate) async fn delete(call: &Call<'_>, request: ObjectSettingRequest) -> Result<Answer, Failure> {
+    let mut done = delete_once(call, &request).await;
+    for _ in 1..TRIES {
+        if !is_another(&done) {
+            break;
+        }
+        done = delete_once(&call.again().await?, &request).await;
+    }
+    settled(done)
+}
+
+async fn delete_once(call: &Call<'_>, request: &ObjectSettingRequest) -> Result<Answer, Failure> {
     let action = delete_action(request.version.is_some());
-    let (bucket, object) = look_up(call, &request, action).await?;
+    let (bucket, object) = look_up(call, request, action).await?;
     let answer = with_version(Answer::no_content(), &bucket, &object);
-    apply(call, &bucket, &request, object, VersionChange::Tags(Vec::new()), Some(Act::DeleteTags)).await?;
+    apply(call, &bucket, request, object, VersionChange::Tags(Vec::new()), Some(Act::DeleteTags)).await?;
     Ok(answer)
+}
+
+/// Whether nothing was done because another version has the id by now, of which
+/// it is not known whether the caller may change it.
+fn is_another(done: &Result<Answer, Failure>) -> bool {
+    matches!(done, Err(Failure::Store(StoreError::Rejected(Rejection::PreconditionFailed))))
+}
+
+fn settled(done: Result<Answer, Failure>) -> Result<Answer, Failure> {
+    if is_another(&done) { Err(ErrorCode::OperationAborted.into()) } else { done }
 }
 
 /// Changes the very version that was looked up and allowed.
@@ -147,6 +197,7 @@ async fn apply(
         bucket: bucket.record.id,
         key: of.key.clone().into(),
         version: Some(object.version_id()),
+        at: Some(object.order),
         change,
     };
     let origin = act.and_then(|act| call.origin(bucket, act));

@@ -2,9 +2,11 @@
 //! uploads of the buckets that have some.
 //!
 //! Only the leader acts, page by page. What it finds in a page it decides by
-//! the rules as they are when it reads the page, and every change is made under
-//! the condition that the version is what it was: so nothing is lost that came
-//! in between, and two who lead for a moment do no harm. How far it came is
+//! the rules as they are when it reads the page, and a page ends with what is
+//! done at once: so rules that are taken away do nothing more. Every change is
+//! made under the condition that the version is what it was, has the tags that
+//! the rule asks for and is where it was among those of its key: so nothing is
+//! lost that came in between, and two who lead for a moment do no harm. How far it came is
 //! kept in the metadata: whoever leads next goes on from there.
 
 mod count;
@@ -44,8 +46,8 @@ const LOOK_MAX: Duration = Duration::from_secs(1);
 const PAGE: usize = 256;
 /// Deeds that are done at once, at most.
 const AT_ONCE: usize = 8;
-/// How often at least it is noted how far a pass came. A page in which nothing
-/// is to be done is cheaper to read again than to note.
+/// How often it is noted how far a pass came. A page is cheaper to read again
+/// than to note, and what was done in it is not done again.
 const NOTE_PERIOD: Duration = Duration::from_secs(2);
 /// The longest rest after a pass that failed.
 const REST_MAX: Duration = Duration::from_secs(60);
@@ -144,11 +146,8 @@ impl Inner {
         while self.leads() {
             let begun = Instant::now();
             let Page { section, looked, next } = self.lifecycle_page(place).await?;
-            let acted = section.as_ref().is_some_and(|section| !section.deeds.is_empty());
-            if let Some(section) = section
-                && !self.carry_out(section).await?
-            {
-                return Ok(());
+            if let Some(section) = section {
+                self.carry_out(section).await?;
             }
             let Some(next) = next else {
                 let ended_ms = self.runtime.clock.now_ms();
@@ -156,7 +155,7 @@ impl Inner {
                 self.lifecycle.passed(ended_ms);
                 return Ok(());
             };
-            if acted || noted.elapsed() >= NOTE_PERIOD {
+            if noted.elapsed() >= NOTE_PERIOD {
                 self.note_progress(&Progress::At { begun_ms, place: next.clone() }).await?;
                 noted = Instant::now();
             }
@@ -169,29 +168,37 @@ impl Inner {
     async fn lifecycle_page(&self, place: Place) -> Result<Page, StoreError> {
         self.consensus.linearize(READ_TIMEOUT).await?;
         let day = self.config.lifecycle.day_length();
-        let look = Look { now_ms: self.runtime.clock.now_ms(), day, rows: PAGE };
+        let look = Look { now_ms: self.runtime.clock.now_ms(), day, rows: PAGE, deeds: self.burst() };
         self.read(move |view| page::read(view, place, look)).await
     }
 
-    /// Does what is to be done in a bucket; whether this node led all the time.
-    async fn carry_out(self: &Arc<Self>, section: Section) -> Result<bool, StoreError> {
-        let rate = self.config.lifecycle.changes_per_s;
-        let burst = usize::try_from(rate / 4).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
-        let bucket = &section.bucket;
-        for deeds in section.deeds.chunks(burst) {
-            if !self.leads() {
-                return Ok(false);
-            }
-            let begun = Instant::now();
-            let mut done = stream::iter(deeds.iter().cloned())
-                .map(|deed| async { self.carry_out_deed(bucket, deed).await })
-                .buffer_unordered(burst);
-            while let Some(result) = done.next().await {
-                result?;
-            }
-            sleep_until(begun + share(deeds.len(), rate)).await;
+    /// How many deeds are done at once, and then no more until it is read again
+    /// what is to be done.
+    fn burst(&self) -> usize {
+        usize::try_from(self.config.lifecycle.changes_per_s / 4).unwrap_or(AT_ONCE).clamp(1, AT_ONCE)
+    }
+
+    /// Does what is to be done in a bucket; what is of one key in order.
+    async fn carry_out(self: &Arc<Self>, section: Section) -> Result<(), StoreError> {
+        let Section { bucket, deeds } = section;
+        let begun = Instant::now();
+        let by_key: Vec<Vec<Deed>> =
+            deeds.chunk_by(|one, other| one.key == other.key).map(<[Deed]>::to_vec).collect();
+        let mut done = stream::iter(by_key)
+            .map(|deeds| async { self.carry_out_in_order(&bucket, deeds).await })
+            .buffer_unordered(AT_ONCE);
+        while let Some(result) = done.next().await {
+            result?;
         }
-        Ok(true)
+        sleep_until(begun + share(deeds.len(), self.config.lifecycle.changes_per_s)).await;
+        Ok(())
+    }
+
+    async fn carry_out_in_order(&self, bucket: &page::Owned, deeds: Vec<Deed>) -> Result<(), StoreError> {
+        for deed in deeds {
+            self.carry_out_deed(bucket, deed).await?;
+        }
+        Ok(())
     }
 
     async fn carry_out_deed(&self, bucket: &page::Owned, deed: Deed) -> Result<(), StoreError> {

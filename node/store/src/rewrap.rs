@@ -299,6 +299,7 @@ impl Inner {
                 bucket,
                 key,
                 version: Some(id),
+                at: None,
                 change: VersionChange::Rewrap(rewrap),
             }),
         };

@@ -4,7 +4,7 @@ use mucura_types::{CHUNK_BYTES_MAX, ChunkId, INLINE_BYTES_MAX};
 use crate::codec::encode;
 use crate::command::{ChangeVersion, DeleteObject, PutObject, Rewrap, VersionChange, Written};
 use crate::decide::notification::{Happened, tell};
-use crate::decide::version::{Slot, lock_of};
+use crate::decide::version::{Slot, has_tags, lock_of};
 use crate::decide::{Decided, accept};
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
@@ -164,7 +164,7 @@ fn delete_version(
     let Some((order, version)) = found else {
         return Ok(Ok(Reply::Deleted { existed: false, version: Some(id), marker: false }));
     };
-    if !version.attributes.lock.allows_deletion(stamps.timestamp(), delete.bypass) {
+    if !version.attributes.lock.allows_deletion(stamps.wall(), delete.bypass) {
         return Ok(Err(Rejection::Locked));
     }
     slot.remove(order, &version, stamps, rows);
@@ -184,6 +184,9 @@ pub(super) fn change(
     };
     let slot = Slot::open(&bucket, &change.key, rows)?;
     let (order, mut version) = accept!(slot.named(change.version, rows)?);
+    if change.at.is_some_and(|at| at != order) {
+        return Ok(Err(Rejection::PreconditionFailed));
+    }
     let said = &mut version.attributes;
     match &change.change {
         VersionChange::Tags(tags) => said.tags.clone_from(tags),
@@ -192,14 +195,14 @@ pub(super) fn change(
             return Ok(Err(Rejection::NoObjectLock));
         }
         VersionChange::Retention { retention, bypass } => {
-            if !said.lock.allows_change(*retention, stamps.timestamp(), *bypass) {
+            if !said.lock.allows_change(*retention, stamps.wall(), *bypass) {
                 return Ok(Err(Rejection::Locked));
             }
             said.lock.retention = *retention;
         }
         VersionChange::LegalHold(hold) => said.lock.legal_hold = *hold,
-        VersionChange::StorageClass { at, from, .. }
-            if order != *at || version.summary.storage_class != *from =>
+        VersionChange::StorageClass { from, tags, .. }
+            if version.summary.storage_class != *from || !has_tags(said, tags) =>
         {
             return Ok(Err(Rejection::PreconditionFailed));
         }

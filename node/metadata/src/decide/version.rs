@@ -6,13 +6,15 @@
 use mucura_types::{BucketId, Order, PlantedBug, Timestamp, is_planted};
 
 use crate::codec::encode;
-use crate::command::{DeleteCondition, WriteCondition};
+use crate::command::{DeleteCondition, Noncurrent, WriteCondition};
 use crate::decide::garbage::discard_body;
 use crate::execute::{ExecuteError, Stamps};
 use crate::keys;
 use crate::overlay::Overlay;
 use crate::query;
-use crate::record::{BucketRecord, ETag, GarbageClass, Lock, VersionId, VersionRecord, Versioning};
+use crate::record::{
+    Attributes, BucketRecord, ETag, GarbageClass, Lock, VersionId, VersionRecord, Versioning,
+};
 use crate::reply::Rejection;
 
 /// A key of a bucket with its newest version.
@@ -71,12 +73,31 @@ impl<'a> Slot<'a> {
     ) -> Result<Result<(), Rejection>, ExecuteError> {
         let newest = self.newest().map(|(order, _)| *order);
         let tag = found.filter(|(_, v)| !v.summary.delete_marker).map(|(_, v)| v.summary.etag);
-        let is_old = |order: Order| newest > Some(order) && found.is_some_and(|(at, _)| *at == order);
+        let lacks_tags =
+            |(_, version): &(Order, VersionRecord)| !has_tags(&version.attributes, &condition.tags);
         let fails = matches!((&condition.if_match, tag), (Some(tags), Some(tag)) if !matches(tags, tag))
             || condition.current.is_some_and(|order| newest != Some(order))
-            || condition.noncurrent.is_some_and(|order| !is_old(order))
-            || (condition.alone && query::has_versions(rows, self.bucket, self.key, 2)?);
+            || (!condition.tags.is_empty() && found.is_none_or(lacks_tags))
+            || (condition.alone && query::has_versions(rows, self.bucket, self.key, 2)?)
+            || match condition.noncurrent {
+                Some(noncurrent) => {
+                    found.is_none_or(|(at, _)| *at != noncurrent.at) || !self.holds(noncurrent, rows)?
+                }
+                None => false,
+            };
         Ok(if fails { Err(Rejection::PreconditionFailed) } else { Ok(()) })
+    }
+
+    /// Whether a version is where this says among those of the key.
+    fn holds(&self, noncurrent: Noncurrent, rows: &Overlay<'_>) -> Result<bool, ExecuteError> {
+        let Noncurrent { at, successor, newer } = noncurrent;
+        if query::places(rows, self.bucket, self.key, Some(successor), 2)? != [successor, at] {
+            return Ok(false);
+        }
+        // The newest is not counted.
+        let count = usize::from(newer) + 1;
+        let newest = query::places(rows, self.bucket, self.key, None, count)?;
+        Ok(newest.len() == count && newest.iter().all(|place| *place > at))
     }
 
     /// Makes room for a new newest version: removes what it takes the place of.
@@ -161,6 +182,10 @@ pub(super) fn lock_of(bucket: &BucketRecord, said: Lock, now: Timestamp) -> Resu
     };
     let retention = said.retention.or(lock.default.map(|default| default.from(now)));
     Ok(Lock { retention, ..said })
+}
+
+pub(super) fn has_tags(said: &Attributes, tags: &[(String, String)]) -> bool {
+    tags.iter().all(|tag| said.tags.contains(tag))
 }
 
 fn matches(tags: &[ETag], tag: ETag) -> bool {

@@ -91,6 +91,32 @@ pub(crate) fn has_versions(view: &dyn View, bucket: BucketId, key: &[u8], count:
     Ok(seen >= count)
 }
 
+/// The places of up to `max` versions of a key, the newest first, or from this
+/// place on.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn places(
+    view: &dyn View,
+    bucket: BucketId,
+    key: &[u8],
+    from: Option<Order>,
+    max: usize,
+) -> Found<Vec<Order>> {
+    let (first, end) = keys::all(&keys::versions_of(bucket, key));
+    let first = from.map_or(first, |from| keys::version(bucket, key, from));
+    let mut found = Vec::new();
+    if max == 0 {
+        return Ok(found);
+    }
+    each(view, (first, end), |row, _| {
+        let (_, order) = keys::parse_version(row).ok_or(ExecuteError::Key { what: "version" })?;
+        found.push(order);
+        Ok(if found.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(found)
+}
+
 /// A version of a listing or walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedVersion<T = VersionSummary> {
@@ -234,15 +260,32 @@ pub fn versions_from(
     after: Option<(&[u8], Order)>,
     max: usize,
 ) -> Found<Vec<ListedVersion<VersionRecord>>> {
+    let mut found = Vec::new();
+    if max == 0 {
+        return Ok(found);
+    }
+    visit_versions(view, bucket, after, |listed| {
+        found.push(listed);
+        if found.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(found)
+}
+
+/// The same, one by one until `visit` has enough.
+///
+/// # Errors
+/// Rows cannot be read.
+pub fn visit_versions(
+    view: &dyn View,
+    bucket: BucketId,
+    after: Option<(&[u8], Order)>,
+    mut visit: impl FnMut(ListedVersion<VersionRecord>) -> ControlFlow<()>,
+) -> Found<()> {
     let (first, end) = keys::all(&keys::versions_prefix(bucket, &[]));
     let from = match after {
         Some((key, order)) => behind_version(bucket, key, order),
         None => first,
     };
-    let mut found = Vec::new();
-    if max == 0 {
-        return Ok(found);
-    }
     let mut before = match after {
         Some((key, _)) => key_before(view, bucket, key, &from)?,
         None => None,
@@ -252,8 +295,6 @@ pub fn versions_from(
         let key = Bytes::from(key);
         let newest = before.as_ref() != Some(&key);
         before = Some(key.clone());
-        found.push(ListedVersion { key, order, newest, version: decode("version", value)? });
-        Ok(if found.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-    })?;
-    Ok(found)
+        Ok(visit(ListedVersion { key, order, newest, version: decode("version", value)? }))
+    })
 }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use mucura_metadata::{
     Acl, Attributes, BucketChange, ChangeVersion, Checksum, ChecksumAlgorithm, ChecksumKind, ChunkRecord,
     Command, CompleteUpload, CreateUpload, DefaultRetention, DeleteCondition, DeleteObject, ETag, Encryption,
-    EncryptionMethod, Envelope, Grant, Grantee, Lock, NewBucket, Ownership, Permission, PublicAccessBlock,
-    PutObject, PutPart, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal, ShardException,
-    VersionChange, VersionId, Versioning, WriteCondition, Written,
+    EncryptionMethod, Envelope, Grant, Grantee, Lock, NewBucket, Noncurrent, Ownership, Permission,
+    PublicAccessBlock, PutObject, PutPart, Retention, RetentionMode, RetentionPeriod, Rewrap, Seal,
+    ShardException, VersionChange, VersionId, Versioning, WriteCondition, Written,
 };
 use mucura_types::{
     BucketId, ChunkId, DriveId, NodeId, Profile, SessionId, StoreId, TableId, Timestamp, UserId, WriteId,
@@ -14,6 +14,7 @@ use mucura_types::{
 
 use crate::agreement::{DOCUMENTS, all_garbage};
 use crate::rows::tag;
+use crate::shelf::Kept;
 use crate::steps::{self, Act, BucketAct, Condition, Keep, Place, Said, Step, Tag, Until, VersionAct};
 use crate::world::World;
 
@@ -86,7 +87,9 @@ impl World {
                 Command::CreateBucket { name: format!("bucket{name}"), owner: UserId(owner), limit, settings }
             }
             Act::Delete { .. } => self.delete(act),
-            Act::ChangeVersion { place, version, change } => self.change_version(place, version, change),
+            Act::ChangeVersion { place, version, at, change } => {
+                self.change_version(place, version, at, change)
+            }
             Act::ChangeBucket { bucket, change } => self.change_bucket(bucket, change),
             Act::NoteProgress { work, place } => {
                 let work = ["", "expire", "count", "tidy"][usize::from(work)].to_owned();
@@ -256,7 +259,8 @@ impl World {
     }
 
     fn delete(&self, act: &Act) -> Command {
-        let Act::Delete { place, version, bypass, tag: choice, current, alone, noncurrent } = *act else {
+        let Act::Delete { place, version, bypass, tag: choice, current, alone, tags, noncurrent } = *act
+        else {
             panic!()
         };
         let (bucket, key) = self.place(place);
@@ -268,13 +272,27 @@ impl World {
         let current =
             current.map(|is| newest.filter(|_| is).or(self.orders.first().copied()).unwrap_or_default());
         let other = self.orders.first().copied().unwrap_or_default();
-        let noncurrent = noncurrent.map(|is| target.filter(|_| is).map_or(other, |kept| kept.order));
-        let condition = DeleteCondition { if_match, current, alone, noncurrent };
+        let noncurrent = noncurrent.map(|(at, successor, newer)| {
+            let newer_ones = self.model.newer(bucket, &key, target.map(|kept| kept.order));
+            Noncurrent {
+                at: target.filter(|_| at).map_or(other, |kept| kept.order),
+                successor: newer_ones.first().filter(|_| successor).copied().unwrap_or(other),
+                newer: u8::try_from(newer_ones.len()).unwrap().saturating_sub(newer % 4),
+            }
+        });
+        let tags = asked_tags(target, tags);
+        let condition = DeleteCondition { if_match, current, alone, tags, noncurrent };
         let by = UserId(40 + u64::from(place.key));
         Command::DeleteObject(DeleteObject { bucket, key, version, by, bypass, condition })
     }
 
-    fn change_version(&self, place: Place, version: Option<u8>, change: VersionAct) -> Command {
+    fn change_version(
+        &self,
+        place: Place,
+        version: Option<u8>,
+        at: Option<bool>,
+        change: VersionAct,
+    ) -> Command {
         let (bucket, key) = self.place(place);
         let version = version.map(|choice| self.version_id(bucket, &key, choice));
         let kept = self.model.named(bucket, &key, version);
@@ -283,12 +301,11 @@ impl World {
             VersionAct::Tags(choice) => VersionChange::Tags(tags(choice)),
             VersionAct::Acl(choice) => VersionChange::Acl(acl(choice)),
             VersionAct::LegalHold(hold) => VersionChange::LegalHold(hold),
-            VersionAct::StorageClass { at, from, to } => {
-                let is = kept.map(|kept| (kept.order, kept.record.summary.storage_class.clone()));
-                let (order, class) = is.unwrap_or_default();
+            VersionAct::StorageClass { from, tags, to } => {
+                let class = kept.and_then(|kept| kept.record.summary.storage_class.clone());
                 VersionChange::StorageClass {
-                    at: if at { order } else { self.orders.first().copied().unwrap_or_default() },
                     from: if from { class } else { storage_class(1) },
+                    tags: asked_tags(kept, tags),
                     to: storage_class(to),
                 }
             }
@@ -303,7 +320,9 @@ impl World {
                 VersionChange::Retention { retention, bypass }
             }
         };
-        Command::ChangeVersion(ChangeVersion { bucket, key, version, change })
+        let other = self.orders.first().copied().unwrap_or_default();
+        let at = at.map(|is| kept.filter(|_| is).map_or(other, |kept| kept.order));
+        Command::ChangeVersion(ChangeVersion { bucket, key, version, at, change })
     }
 
     fn change_bucket(&self, bucket: u8, change: BucketAct) -> Command {
@@ -457,6 +476,17 @@ fn tags(choice: u8) -> Vec<(String, String)> {
         0..50 => vec![],
         250.. => vec![("k".into(), "v".repeat(13 << 10))],
         n => vec![("n".into(), n.to_string()), ("k".into(), String::new())],
+    }
+}
+
+/// Tags that a version must have: its own first, or others.
+fn asked_tags(kept: Option<&Kept>, asked: Option<bool>) -> Vec<(String, String)> {
+    match asked {
+        None => vec![],
+        Some(true) => {
+            kept.and_then(|kept| kept.record.attributes.tags.first()).cloned().into_iter().collect()
+        }
+        Some(false) => tags(77),
     }
 }
 

@@ -81,7 +81,13 @@ fn take_down(world: &mut World) {
         for kept in stack.iter().rev() {
             if kept.record.attributes.lock.legal_hold {
                 let (key, version, change) = (key.clone(), Some(kept.id()), VersionChange::LegalHold(false));
-                world.command(Command::ChangeVersion(ChangeVersion { bucket, key, version, change }));
+                world.command(Command::ChangeVersion(ChangeVersion {
+                    bucket,
+                    key,
+                    version,
+                    at: None,
+                    change,
+                }));
             }
             world.command(delete_version(bucket, &key, kept.id(), false));
         }

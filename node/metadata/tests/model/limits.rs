@@ -92,7 +92,7 @@ fn the_most_that_can_be_said_of_an_object_fits_a_row() {
     }
     let (key, version) = (Bytes::from(vec![b'k'; 1024]), None);
     for change in [VersionChange::Tags(vec![(text(384), text(900)); 10]), VersionChange::Acl(acl(101))] {
-        let change = ChangeVersion { bucket, key: key.clone(), version, change };
+        let change = ChangeVersion { bucket, key: key.clone(), version, at: None, change };
         assert_eq!(rows.one(11, Command::ChangeVersion(change)), refused);
     }
 }

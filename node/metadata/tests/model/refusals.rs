@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use mucura_metadata::{
     Acl, Attributes, BucketChange, ChangeVersion, ChunkRecord, Command, CompleteUpload, DeleteObject, ETag,
-    EncryptionMethod, Grantee, Lock, MalformedCommand, NewBucket, Ownership, Rejection, Retention,
-    RetentionMode, Seal, VersionChange, Versioning, WriteCondition, Written,
+    EncryptionMethod, Grantee, Lock, MalformedCommand, NewBucket, Noncurrent, Ownership, Rejection,
+    Retention, RetentionMode, Seal, VersionChange, Versioning, WriteCondition, Written,
 };
-use mucura_types::{BucketId, CHUNK_BYTES_MAX, Order, UserId, WriteId};
+use mucura_types::{BucketId, CHUNK_BYTES_MAX, Order, Timestamp, UserId, WriteId};
 
 use crate::reference::Model;
 use crate::shelf::{Kept, Shelf};
@@ -130,7 +130,8 @@ impl Model {
         if other.is_some_and(|(kept, tags)| fails(tags, kept.record.summary.etag))
             || (condition.current.is_some() && condition.current != newest)
             || (condition.alone && stack.len() > 1)
-            || condition.noncurrent.is_some_and(|order| !self.is_old(delete, order))
+            || !self.has_tags(delete)
+            || condition.noncurrent.is_some_and(|noncurrent| !self.is_old(delete, noncurrent))
         {
             reasons.push(Rejection::PreconditionFailed);
         }
@@ -140,22 +141,44 @@ impl Model {
         reasons
     }
 
-    /// Whether a deletion is of the version at this place, and there is a newer one.
-    fn is_old(&self, delete: &DeleteObject, order: Order) -> bool {
-        let stack = self.stack(delete.bucket, &delete.key);
-        let kept = match delete.version {
+    /// What a deletion is of, be it a delete marker that is named.
+    fn of_deletion(&self, delete: &DeleteObject) -> Option<&Kept> {
+        match delete.version {
             Some(_) => self.named(delete.bucket, &delete.key, delete.version),
             None => self.current(delete.bucket, &delete.key),
+        }
+    }
+
+    fn has_tags(&self, delete: &DeleteObject) -> bool {
+        let tags = &delete.condition.tags;
+        tags.is_empty()
+            || self.of_deletion(delete).is_some_and(|kept| {
+                tags.iter().all(|tag| kept.record.attributes.tags.iter().any(|has| has == tag))
+            })
+    }
+
+    /// Whether a deletion is of the version that this says, with these newer ones.
+    fn is_old(&self, delete: &DeleteObject, noncurrent: Noncurrent) -> bool {
+        let Some(kept) = self.of_deletion(delete).filter(|kept| kept.order == noncurrent.at) else {
+            return false;
         };
-        kept.is_some_and(|kept| kept.order == order) && stack.last().is_some_and(|last| last.order != order)
+        let newer = self.newer(delete.bucket, &delete.key, Some(kept.order));
+        newer.first() == Some(&noncurrent.successor) && newer.len() > usize::from(noncurrent.newer)
+    }
+
+    /// The places of the versions of a key that are newer than this, the
+    /// oldest first.
+    pub fn newer(&self, bucket: BucketId, key: &Bytes, than: Option<Order>) -> Vec<Order> {
+        let orders = self.stack(bucket, key).iter().map(|kept| kept.order);
+        orders.filter(|order| than.is_some_and(|than| *order > than)).collect()
     }
 
     /// The retention of a version that binds one who does or does not bypass
-    /// governance.
+    /// governance. It is held against the time of the batch alone.
     fn binding(&self, kept: &Kept, bypass: bool) -> Option<Retention> {
         let free = bypass.then_some(RetentionMode::Governance);
         let retention = kept.record.attributes.lock.retention?;
-        (retention.until > self.now() && Some(retention.mode) != free).then_some(retention)
+        (retention.until > Timestamp(self.wall) && Some(retention.mode) != free).then_some(retention)
     }
 
     fn is_kept(&self, kept: &Kept, bypass: bool) -> bool {
@@ -171,15 +194,19 @@ impl Model {
             Some(marker) if marker.is_marker() => return vec![Rejection::DeleteMarker { named }],
             Some(kept) => kept,
         };
-        match &change.change {
+        let mut reasons = Vec::new();
+        reasons.extend(if_so(Rejection::PreconditionFailed, change.at.is_some_and(|at| at != kept.order)));
+        let others: Vec<Rejection> = match &change.change {
             VersionChange::Tags(tags) => {
                 against_lengths(&Attributes { tags: tags.clone(), ..Default::default() })
             }
             VersionChange::Acl(acl) => {
                 against_lengths(&Attributes { acl: acl.clone(), ..Default::default() })
             }
-            VersionChange::StorageClass { at, from, .. } => {
-                let is = kept.order == *at && kept.record.summary.storage_class == *from;
+            VersionChange::StorageClass { from, tags, .. } => {
+                let has = &kept.record.attributes.tags;
+                let is =
+                    kept.record.summary.storage_class == *from && tags.iter().all(|tag| has.contains(tag));
                 if_so(Rejection::PreconditionFailed, !is).into_iter().collect()
             }
             VersionChange::LegalHold(_) => {
@@ -198,7 +225,9 @@ impl Model {
                 let no_lock = if_so(Rejection::NoObjectLock, shelf.locks.is_none());
                 no_lock.into_iter().chain(if_so(Rejection::Locked, weakens)).collect()
             }
-        }
+        };
+        reasons.extend(others);
+        reasons
     }
 
     fn against_place(&self, bucket: BucketId, key: &Bytes) -> Vec<Rejection> {

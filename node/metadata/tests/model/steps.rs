@@ -32,13 +32,17 @@ pub enum Act {
         /// Whether the newest version must be the one that it is, or another.
         current: Option<bool>,
         alone: bool,
+        /// Whether it must have the tags that it has, or others.
+        tags: Option<bool>,
         /// Whether the version must be the one that it is, or another, and not
-        /// the newest.
-        noncurrent: Option<bool>,
+        /// the newest; the same of the next newer one; and how many newer ones.
+        noncurrent: Option<(bool, bool, u8)>,
     },
     ChangeVersion {
         place: Place,
         version: Option<u8>,
+        /// Whether it must be where it is, or elsewhere.
+        at: Option<bool>,
         change: VersionAct,
     },
     ChangeBucket {
@@ -174,11 +178,11 @@ pub enum VersionAct {
         bypass: bool,
     },
     LegalHold(bool),
-    /// Whether it is told to be where it is, and of the class that it is; and
-    /// the new class.
+    /// Whether it is told to be of the class that it is; whether it must have
+    /// the tags that it has, or others; and the new class.
     StorageClass {
-        at: bool,
         from: bool,
+        tags: Option<bool>,
         to: u8,
     },
     /// Whether the wrapped key is the one that is there.
@@ -252,8 +256,12 @@ fn version_act() -> impl Strategy<Value = VersionAct> {
         6 => (proptest::option::weighted(0.9, keep()), any::<bool>())
             .prop_map(|(keep, bypass)| VersionAct::Retention { keep, bypass }),
         2 => proptest::bool::weighted(0.4).prop_map(VersionAct::LegalHold),
-        3 => (proptest::bool::weighted(0.9), proptest::bool::weighted(0.8), 0u8..4)
-            .prop_map(|(at, from, to)| VersionAct::StorageClass { at, from, to }),
+        3 => (
+            proptest::bool::weighted(0.8),
+            proptest::option::weighted(0.3, proptest::bool::weighted(0.8)),
+            0u8..4
+        )
+            .prop_map(|(from, tags, to)| VersionAct::StorageClass { from, tags, to }),
         2 => (proptest::bool::weighted(0.8), any::<u8>())
             .prop_map(|(expected, to)| VersionAct::Rewrap { expected, to }),
     ]
@@ -296,13 +304,14 @@ fn object_act(place: &BoxedStrategy<Place>) -> impl Strategy<Value = Act> + use<
             maybe(0.3, tag().boxed()),
             maybe(0.15, yes(0.8).boxed()),
             yes(0.1),
-            maybe(0.2, yes(0.8).boxed())
+            maybe(0.1, yes(0.8).boxed()),
+            maybe(0.2, (yes(0.9), yes(0.9), n()).boxed())
         )
-            .prop_map(|(place, version, bypass, tag, current, alone, noncurrent)| {
-                Act::Delete { place, version, bypass, tag, current, alone, noncurrent }
+            .prop_map(|(place, version, bypass, tag, current, alone, tags, noncurrent)| {
+                Act::Delete { place, version, bypass, tag, current, alone, tags, noncurrent }
             }),
-        3 => (place.clone(), maybe(0.7, n().boxed()), version_act())
-            .prop_map(|(place, version, change)| Act::ChangeVersion { place, version, change }),
+        3 => (place.clone(), maybe(0.7, n().boxed()), maybe(0.3, yes(0.8).boxed()), version_act())
+            .prop_map(|(place, version, at, change)| Act::ChangeVersion { place, version, at, change }),
     ]
 }
 

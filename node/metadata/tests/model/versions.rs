@@ -127,7 +127,7 @@ fn lock_bucket(rows: &mut Rows, bucket: BucketId, default: Option<DefaultRetenti
 
 fn say(bucket: BucketId, id: VersionId, change: VersionChange) -> Command {
     let key = Bytes::from_static(b"k");
-    Command::ChangeVersion(ChangeVersion { bucket, key, version: Some(id), change })
+    Command::ChangeVersion(ChangeVersion { bucket, key, version: Some(id), at: None, change })
 }
 
 #[test]
@@ -251,4 +251,43 @@ fn locks_and_kept_versions_cannot_be_taken_back() {
         assert_eq!(rows.one(7, change_bucket(bucket, BucketChange::Versioning(versioning))), state);
     }
     keep(&mut rows, bucket, Versioning::Enabled);
+}
+
+/// Whoever may change one version may not change another that got its id.
+#[test]
+fn a_change_may_ask_for_the_place_of_the_version() {
+    let (mut rows, bucket, _) = site();
+    stored(&mut rows, bucket, 1);
+    let (first, _) = newest_version(&rows, bucket, b"k").unwrap().unwrap();
+    stored(&mut rows, bucket, 2);
+    let (second, _) = newest_version(&rows, bucket, b"k").unwrap().unwrap();
+    for version in [Some(VersionId::Null), None] {
+        let tag = |at| {
+            let change = VersionChange::Tags(vec![("a".into(), "1".into())]);
+            let key = Bytes::from_static(b"k");
+            Command::ChangeVersion(ChangeVersion { bucket, key, version, at: Some(at), change })
+        };
+        assert_eq!(rows.one(12, tag(first)), Err(Rejection::PreconditionFailed));
+        rows.one(13, tag(second)).unwrap();
+    }
+}
+
+/// A leader's clock may once have been ahead: versions say so for ever.
+#[test]
+fn a_retention_is_held_against_the_time_of_the_batch_alone() {
+    let (mut rows, bucket, _) = site();
+    lock_bucket(&mut rows, bucket, None);
+    let id = stored(&mut rows, bucket, 1);
+    let mode = RetentionMode::Compliance;
+    let retain = |until| {
+        let retention = Some(Retention { mode, until: Timestamp(until) });
+        say(bucket, id, VersionChange::Retention { retention, bypass: false })
+    };
+    rows.one(20, retain(1000)).unwrap();
+    rows.one(5000, put(bucket, b"other", 2, WriteCondition::default())).unwrap();
+    let locked = Err(Rejection::Locked);
+    assert_eq!(rows.one(999, delete_version(bucket, b"k", id, true)), locked);
+    assert_eq!(rows.one(999, retain(900)), locked);
+    rows.one(1000, retain(900)).unwrap();
+    rows.one(1000, delete_version(bucket, b"k", id, false)).unwrap();
 }

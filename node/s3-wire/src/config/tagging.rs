@@ -177,7 +177,7 @@ pub(super) fn parse_tag(element: &Element) -> Result<(String, String), S3Error> 
         return Err(malformed());
     }
     let (mut key, mut value) = (None, None);
-    for child in &element.children {
+    for child in element.elements()? {
         match child.name.as_str() {
             "Key" => set(&mut key, text(child)?)?,
             "Value" => set(&mut value, text(child)?)?,

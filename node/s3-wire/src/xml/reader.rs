@@ -23,6 +23,12 @@ impl Element {
     pub(crate) fn leaf(&self) -> Result<&str, S3Error> {
         if self.children.is_empty() { Ok(&self.text) } else { Err(malformed()) }
     }
+
+    /// The children of an element that has no text of its own: what stands beside them must not be
+    /// ignored where it may have been meant to say something.
+    pub(crate) fn elements(&self) -> Result<&[Element], S3Error> {
+        if self.text.trim().is_empty() { Ok(&self.children) } else { Err(malformed()) }
+    }
 }
 
 pub(crate) fn malformed() -> S3Error {

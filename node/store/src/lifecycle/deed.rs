@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use mucura_metadata::{
-    Act, ChangeVersion, Command, DeleteCondition, DeleteObject, ObjectChange, Origin, VersionChange,
-    VersionId,
+    Act, ChangeVersion, Command, DeleteCondition, DeleteObject, Noncurrent, ObjectChange, Origin,
+    VersionChange, VersionId,
 };
 use mucura_types::{BucketId, Order, UserId, WriteId};
 
@@ -14,6 +14,8 @@ pub(super) struct Deed {
     pub(super) key: Bytes,
     /// What.
     pub(super) action: Action,
+    /// The tags that the rule asks for: the version must still have them.
+    pub(super) tags: Vec<(String, String)>,
 }
 
 /// What can be done, and to what: it is done only if that is still as it was.
@@ -22,7 +24,7 @@ pub(super) enum Action {
     /// Delete the object whose current version this is.
     Expire { at: Order },
     /// Delete this noncurrent version.
-    ExpireVersion { id: VersionId, at: Order },
+    ExpireVersion { id: VersionId, is: Noncurrent },
     /// Delete this delete marker, which is all that is left of its key.
     RemoveMarker { id: VersionId, at: Order },
     /// Give this version another storage class; none is the standard one.
@@ -52,24 +54,32 @@ impl Deed {
     /// the bucket.
     pub(super) fn command(&self, bucket: BucketId, owner: UserId) -> Command {
         let key = self.key.clone();
-        let delete = |version, condition| {
+        let tags = self.tags.clone();
+        let delete = |version, condition: DeleteCondition| {
             let key = self.key.clone();
+            let condition = DeleteCondition { tags: self.tags.clone(), ..condition };
             Command::DeleteObject(DeleteObject { bucket, key, version, by: owner, bypass: false, condition })
         };
         match &self.action {
             Action::Expire { at } => {
                 delete(None, DeleteCondition { current: Some(*at), ..DeleteCondition::default() })
             }
-            Action::ExpireVersion { id, at } => {
-                delete(Some(*id), DeleteCondition { noncurrent: Some(*at), ..DeleteCondition::default() })
+            Action::ExpireVersion { id, is } => {
+                delete(Some(*id), DeleteCondition { noncurrent: Some(*is), ..DeleteCondition::default() })
             }
             Action::RemoveMarker { id, at } => {
                 let current = Some(*at);
                 delete(Some(*id), DeleteCondition { current, alone: true, ..DeleteCondition::default() })
             }
             Action::Transition { id, at, from, to } => {
-                let change = VersionChange::StorageClass { at: *at, from: from.clone(), to: to.clone() };
-                Command::ChangeVersion(ChangeVersion { bucket, key, version: Some(*id), change })
+                let change = VersionChange::StorageClass { from: from.clone(), tags, to: to.clone() };
+                Command::ChangeVersion(ChangeVersion {
+                    bucket,
+                    key,
+                    version: Some(*id),
+                    at: Some(*at),
+                    change,
+                })
             }
             Action::Abort { upload } => Command::AbortUpload { bucket, key, upload: *upload },
         }

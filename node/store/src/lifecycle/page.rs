@@ -1,17 +1,16 @@
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 use mucura_metadata::{
-    BucketDocument, BucketRecord, ExecuteError, UploadQuery, View, bucket, bucket_document, buckets_from,
-    list_uploads, versions_from,
+    BucketDocument, BucketRecord, ExecuteError, ListedVersion, UploadQuery, VersionRecord, View, bucket,
+    bucket_document, buckets_from, list_uploads, places, visit_versions,
 };
 use mucura_s3_wire::config::lifecycle::{DayLength, LifecycleConfiguration, UploadFacts};
-use mucura_types::{BucketId, HybridTime, Order, SiteId, UserId, WriteId};
+use mucura_types::{BucketId, Order, UserId, WriteId};
 
 use crate::lifecycle::deed::{Action, Deed};
 use crate::lifecycle::place::{Place, WalkedKey, Within};
 use crate::lifecycle::walk::{NEWER_MAX, Walk};
-
-/// Before every version of a key.
-const NEWEST: Order = Order { time: HybridTime(u64::MAX), site: SiteId(u16::MAX), sequence: (1 << 48) - 1 };
 
 type Found<T> = Result<T, ExecuteError>;
 
@@ -24,6 +23,9 @@ pub(super) struct Look {
     pub(super) day: DayLength,
     /// Versions, uploads or buckets that are read in one go; at least 1.
     pub(super) rows: usize,
+    /// Deeds that a page may hold, at least 1: the longer they take, the longer
+    /// ago it is that they were decided.
+    pub(super) deeds: usize,
 }
 
 /// A step of a pass.
@@ -40,7 +42,8 @@ pub(super) struct Page {
 pub(super) struct Section {
     /// Which.
     pub(super) bucket: Owned,
-    /// What.
+    /// What, of a key the oldest version first: what becomes of a version is
+    /// decided by the newer ones.
     pub(super) deeds: Vec<Deed>,
 }
 
@@ -158,26 +161,44 @@ fn versions(
     look: Look,
 ) -> Found<Decided<WalkedKey>> {
     let last = after.as_ref().map(|walked| (walked.key.clone(), walked.last));
-    let walked = after.map(|walked| still_walked(view, id, walked)).transpose()?.flatten();
+    let walked = after.map(|walked| still_walked(view, id, walked, look)).transpose()?.flatten();
     let mut walk = Walk::new(rules, look, walked);
-    // One more: whether a delete marker is alone shows in what follows.
-    let rows = versions_from(view, id, last.as_ref().map(|(key, order)| (&key[..], *order)), look.rows + 1)?;
-    let mut deeds = Vec::new();
-    for (place, listed) in rows.iter().enumerate().take(look.rows) {
-        deeds.extend(walk.step(listed, rows.get(place + 1)));
+    let (mut deeds, mut looked, mut is_full) = (Vec::new(), 0, false);
+    // Whether a delete marker is alone shows in what follows.
+    let mut waiting: Option<ListedVersion<VersionRecord>> = None;
+    visit_versions(view, id, last.as_ref().map(|(key, order)| (&key[..], *order)), |listed| {
+        if let Some(before) = &waiting {
+            deeds.extend(walk.step(before, Some(&listed)));
+        }
+        is_full = looked == look.rows || deeds.len() == look.deeds;
+        waiting = Some(listed);
+        looked += 1;
+        if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if let Some(before) = waiting.filter(|_| !is_full) {
+        deeds.extend(walk.step(&before, None));
     }
-    let last = if rows.len() > look.rows { walk.key() } else { None };
-    Ok((deeds, rows.len(), last))
+    deeds.reverse();
+    Ok((deeds, looked, if is_full { walk.key() } else { None }))
 }
 
 /// What is left of what was walked over: it may be long ago. Versions that were
 /// deleted since do not count any more; if all were, what follows is the newest.
-fn still_walked(view: &dyn View, id: BucketId, walked: WalkedKey) -> Found<Option<WalkedKey>> {
+fn still_walked(view: &dyn View, id: BucketId, walked: WalkedKey, look: Look) -> Found<Option<WalkedKey>> {
+    let left = |from, max| -> Found<Vec<Order>> {
+        let mut left = places(view, id, &walked.key, from, max)?;
+        left.retain(|order| *order >= walked.last);
+        Ok(left)
+    };
     // Of more than a rule can ask for it does not matter how many they are.
-    let rows = versions_from(view, id, Some((&walked.key, NEWEST)), NEWER_MAX + 1)?;
-    let newer = rows.iter().take_while(|row| row.key == walked.key && row.order >= walked.last).count();
-    let noncurrent = newer.checked_sub(1).and_then(|noncurrent| u32::try_from(noncurrent).ok());
-    Ok(noncurrent.map(|noncurrent| WalkedKey { kept: walked.kept.min(noncurrent), ..walked }))
+    let newer = left(None, NEWER_MAX + 1)?;
+    let Some(oldest) = newer.last() else { return Ok(None) };
+    // Behind what stays were only those that were to go. If it went too, a newer
+    // one is taken for the next one: the deeds are refused until the next pass.
+    let behind = left(Some(walked.stays), look.deeds + 1)?;
+    let last = *behind.last().unwrap_or(oldest);
+    let kept = u32::try_from(newer.len() - 1).map_or(walked.kept, |noncurrent| walked.kept.min(noncurrent));
+    Ok(Some(WalkedKey { last, stays: last, kept, ..walked }))
 }
 
 /// Looks at a page of uploads; gives the last one, if there are more.
@@ -196,13 +217,20 @@ fn uploads(
             rules.aborts(&UploadFacts { key, initiated_ms }, look.now_ms, look.day).is_some()
         })
     };
-    let deeds = page.uploads.iter().filter(|upload| is_due(&upload.key, upload.record.created.0));
-    let deeds = deeds
-        .map(|upload| Deed { key: upload.key.clone(), action: Action::Abort { upload: upload.id } })
-        .collect();
-    let last = page.uploads.last().filter(|_| page.truncated);
-    let last = last.map(|upload| (upload.key.clone(), upload.id));
-    Ok((deeds, page.uploads.len(), last))
+    let (mut deeds, mut looked) = (Vec::new(), 0);
+    for upload in &page.uploads {
+        if deeds.len() == look.deeds {
+            break;
+        }
+        looked += 1;
+        if is_due(&upload.key, upload.record.created.0) {
+            let action = Action::Abort { upload: upload.id };
+            deeds.push(Deed { key: upload.key.clone(), action, tags: Vec::new() });
+        }
+    }
+    let has_more = page.truncated || looked < page.uploads.len();
+    let last = looked.checked_sub(1).and_then(|last| page.uploads.get(last)).filter(|_| has_more);
+    Ok((deeds, looked, last.map(|upload| (upload.key.clone(), upload.id))))
 }
 
 #[cfg(test)]

@@ -60,6 +60,8 @@ pub(super) struct WalkedKey {
     pub(super) key: Bytes,
     /// The last version walked over, which is the next newer one.
     pub(super) last: Order,
+    /// The last version walked over which stays.
+    pub(super) stays: Order,
     /// Noncurrent versions walked over which stay: those that go in the same
     /// pass do not count as newer ones.
     pub(super) kept: u32,
@@ -96,7 +98,7 @@ mod tests {
         #[test]
         fn how_far_it_came_is_read_back_and_fits(key in prop::collection::vec(any::<u8>(), 0..1025), time: u64) {
             let order = Order { time: HybridTime(time), site: SiteId(9), sequence: (1 << 48) - 1 };
-            let after = Some(WalkedKey { key: Bytes::from(key), last: order, kept: u32::MAX });
+            let after = Some(WalkedKey { key: Bytes::from(key), last: order, stays: order, kept: u32::MAX });
             let within = Within::Versions { id: BucketId(u64::MAX), after };
             let place = Place { bucket: "b".repeat(63), within };
             let progress = Progress::At { begun_ms: u64::MAX, place };

@@ -75,6 +75,10 @@ pub struct PlannedAction<'a> {
     pub rule_id: &'a str,
     /// Since when it is due.
     pub due_ms: u64,
+    /// The tags that the rule asks for.
+    pub tags: &'a TagSet,
+    /// How many newer noncurrent versions stay by the rule.
+    pub keep_newer: u32,
 }
 
 impl LifecycleConfiguration {
@@ -172,6 +176,7 @@ fn end_of<'a>(
     facts: &VersionFacts<'_>,
     day: DayLength,
 ) -> Option<PlannedAction<'a>> {
+    let mut keep_newer = 0;
     let (action, due_ms) = match (facts.standing, rule.expiration) {
         (VersionStanding::Current, Some(Expiration::At(when))) => {
             (LifecycleAction::Expire, when_due(when, facts.modified_ms, day))
@@ -184,34 +189,37 @@ fn end_of<'a>(
         }
         (VersionStanding::Noncurrent { since_ms, newer, .. }, _) => {
             let end = rule.noncurrent_expiration?;
-            if newer < end.keep_newer.unwrap_or(0) {
+            keep_newer = end.keep_newer.unwrap_or(0);
+            if newer < keep_newer {
                 return None;
             }
             (LifecycleAction::ExpireVersion, day.due_ms(since_ms, end.days))
         }
         _ => return None,
     };
-    Some(PlannedAction { action, rule_id: id_of(rule), due_ms })
+    Some(PlannedAction { action, rule_id: id_of(rule), due_ms, tags: &rule.filter.tags, keep_newer })
 }
 
 /// When a rule wants a version in which class.
 fn moves_of<'a>(rule: &'a LifecycleRule, facts: &VersionFacts<'_>, day: DayLength) -> Vec<PlannedAction<'a>> {
-    let plan = |class: &'a str, due_ms| PlannedAction {
+    let plan = |class: &'a str, due_ms, keep_newer: Option<u32>| PlannedAction {
         action: LifecycleAction::TransitionTo(class),
         rule_id: id_of(rule),
         due_ms,
+        tags: &rule.filter.tags,
+        keep_newer: keep_newer.unwrap_or(0),
     };
     match facts.standing {
         VersionStanding::Current => rule
             .transitions
             .iter()
-            .map(|to| plan(&to.storage_class, when_due(to.when, facts.modified_ms, day)))
+            .map(|to| plan(&to.storage_class, when_due(to.when, facts.modified_ms, day), None))
             .collect(),
         VersionStanding::Noncurrent { since_ms, newer, is_marker: false } => rule
             .noncurrent_transitions
             .iter()
             .filter(|to| newer >= to.keep_newer.unwrap_or(0))
-            .map(|to| plan(&to.storage_class, day.due_ms(since_ms, to.days)))
+            .map(|to| plan(&to.storage_class, day.due_ms(since_ms, to.days), to.keep_newer))
             .collect(),
         _ => Vec::new(),
     }

@@ -54,17 +54,18 @@ impl Filter {
     pub(super) fn parse(element: &Element) -> Result<Self, S3Error> {
         let mut conditions = Conditions::default();
         let mut and = None;
-        for child in &element.children {
+        for child in element.elements()? {
             match child.name.as_str() {
                 "And" => set(&mut and, child)?,
                 _ => conditions.add(child)?,
             }
         }
         if let Some(and) = and {
-            if and.children.len() < 2 {
+            let all = and.elements()?;
+            if all.len() < 2 {
                 return Err(malformed());
             }
-            and.children.iter().try_for_each(|child| conditions.add(child))?;
+            all.iter().try_for_each(|child| conditions.add(child))?;
         }
         conditions.into_filter()
     }

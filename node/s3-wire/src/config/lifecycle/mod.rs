@@ -20,6 +20,8 @@ pub use rule::{
     Expiration, LifecycleRule, NoncurrentExpiration, NoncurrentTransition, RuleStatus, Transition, When,
 };
 
+use std::collections::BTreeSet;
+
 use crate::config::field::{document, invalid_request};
 use crate::error::{ErrorCode, S3Error};
 use crate::xml::XmlWriter;
@@ -44,15 +46,16 @@ impl LifecycleConfiguration {
     /// Storage classes are not looked at; see [`Self::check_storage_classes`].
     pub fn parse(body: &[u8]) -> Result<Self, S3Error> {
         let root = document(body, Self::MAX_LEN, ROOT)?;
-        if root.children.is_empty() || root.children.iter().any(|child| child.name != "Rule") {
+        let rules = root.elements()?;
+        if rules.is_empty() || rules.iter().any(|child| child.name != "Rule") {
             return Err(malformed());
         }
-        if root.children.len() > MAX_RULES {
+        if rules.len() > MAX_RULES {
             return Err(invalid_request(
                 "The number of lifecycle rules should not exceed allowed limit of 1000 rules.",
             ));
         }
-        let rules = root.children.iter().map(LifecycleRule::parse).collect::<Result<Vec<_>, S3Error>>()?;
+        let rules = rules.iter().map(LifecycleRule::parse).collect::<Result<Vec<_>, S3Error>>()?;
         check::check_ids(&rules)?;
         Ok(Self { rules })
     }
@@ -84,11 +87,17 @@ impl LifecycleConfiguration {
         self.enabled().any(|rule| rule.abort_after_days.is_some())
     }
 
-    /// Gives rules that have no id one from `make_id`, as S3 does when it stores them.
+    /// Gives rules that have no id the first one from `make_id` that no rule has, as S3 does when it
+    /// stores them. `make_id` must not give the same id for ever.
     pub fn fill_ids(&mut self, mut make_id: impl FnMut() -> String) {
+        let mut taken: BTreeSet<String> = self.rules.iter().filter_map(|rule| rule.id.clone()).collect();
         for rule in &mut self.rules {
             if rule.id.as_deref().unwrap_or("").is_empty() {
-                rule.id = Some(make_id());
+                let mut id = make_id();
+                while !taken.insert(id.clone()) {
+                    id = make_id();
+                }
+                rule.id = Some(id);
             }
         }
     }

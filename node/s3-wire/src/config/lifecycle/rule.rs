@@ -95,7 +95,7 @@ impl LifecycleRule {
         let (mut id, mut status, mut filter) = (None, None, None);
         let (mut expiration, mut noncurrent_expiration, mut abort_after_days) = (None, None, None);
         let (mut transitions, mut noncurrent_transitions) = (Vec::new(), Vec::new());
-        for child in &element.children {
+        for child in element.elements()? {
             match child.name.as_str() {
                 "ID" => set(&mut id, parse_id(child)?)?,
                 "Status" => set(&mut status, word(child, RuleStatus::from_name)?)?,
@@ -197,7 +197,7 @@ fn parse_id(element: &Element) -> Result<String, S3Error> {
 }
 
 fn parse_expiration(element: &Element) -> Result<Expiration, S3Error> {
-    let [child] = element.children.as_slice() else { return Err(malformed()) };
+    let [child] = element.elements()? else { return Err(malformed()) };
     match child.name.as_str() {
         "Days" => Ok(Expiration::At(When::Days(positive(child, "Expiration")?))),
         "Date" => Ok(Expiration::At(When::Date(parse_date(child)?))),
@@ -208,7 +208,7 @@ fn parse_expiration(element: &Element) -> Result<Expiration, S3Error> {
 
 fn parse_transition(element: &Element) -> Result<Transition, S3Error> {
     let (mut when, mut storage_class) = (None, None);
-    for child in &element.children {
+    for child in element.elements()? {
         match child.name.as_str() {
             "Days" => set(&mut when, When::Days(nonnegative(child, "Transition")?))?,
             "Date" => set(&mut when, When::Date(parse_date(child)?))?,
@@ -221,7 +221,7 @@ fn parse_transition(element: &Element) -> Result<Transition, S3Error> {
 
 fn parse_noncurrent_expiration(element: &Element) -> Result<NoncurrentExpiration, S3Error> {
     let (mut days, mut keep_newer) = (None, None);
-    for child in &element.children {
+    for child in element.elements()? {
         match child.name.as_str() {
             "NoncurrentDays" => set(&mut days, positive(child, "NoncurrentVersionExpiration")?)?,
             "NewerNoncurrentVersions" => set(&mut keep_newer, newer(child, "NoncurrentVersionExpiration")?)?,
@@ -233,7 +233,7 @@ fn parse_noncurrent_expiration(element: &Element) -> Result<NoncurrentExpiration
 
 fn parse_noncurrent_transition(element: &Element) -> Result<NoncurrentTransition, S3Error> {
     let (mut days, mut keep_newer, mut storage_class) = (None, None, None);
-    for child in &element.children {
+    for child in element.elements()? {
         match child.name.as_str() {
             "NoncurrentDays" => set(&mut days, nonnegative(child, "NoncurrentVersionTransition")?)?,
             "NewerNoncurrentVersions" => set(&mut keep_newer, newer(child, "NoncurrentVersionTransition")?)?,
@@ -249,7 +249,7 @@ fn parse_noncurrent_transition(element: &Element) -> Result<NoncurrentTransition
 }
 
 fn parse_abort(element: &Element) -> Result<u32, S3Error> {
-    match element.children.as_slice() {
+    match element.elements()? {
         [days] if days.name == "DaysAfterInitiation" => positive(days, "AbortIncompleteMultipartUpload"),
         _ => Err(malformed()),
     }

@@ -177,6 +177,52 @@ fn storage_classes_must_be_known_and_ids_are_made() {
     assert_eq!(ids, [Some("1"), Some("2")]);
 }
 
+#[test]
+fn ids_that_are_made_are_not_in_use() {
+    let with = |id: &str| rule(&format!("<ID>{id}</ID>{DAYS}"));
+    let mut configuration = read(&(rule(DAYS) + &with("1") + &rule(DAYS) + &with("3"))).unwrap();
+    let mut next = 0;
+    configuration.fill_ids(|| {
+        next += 1;
+        next.to_string()
+    });
+    let ids: Vec<_> = configuration.rules.iter().map(|rule| rule.id.as_deref()).collect();
+    assert_eq!(ids, [Some("2"), Some("1"), Some("4"), Some("3")]);
+    assert_eq!(LifecycleConfiguration::parse(configuration.to_xml().as_bytes()), Ok(configuration));
+}
+
+/// A prefix that stands where it says nothing must not come to a rule about all objects.
+#[test]
+fn text_beside_elements_is_refused() {
+    let and = format!("<And><Prefix>p</Prefix>{}</And>", tag("a"));
+    let class = "<StorageClass>COLD</StorageClass>";
+    for rules in [
+        filtered("logs/", DAYS),
+        filtered("<![CDATA[logs/]]>", DAYS),
+        filtered("&#108;", DAYS),
+        filtered("logs/<Prefix>p</Prefix>", DAYS),
+        filtered(&and.replace("<And>", "<And>q"), DAYS),
+        filtered(&tag("a").replace("<Tag>", "<Tag>q"), DAYS),
+        rule(&format!("q{DAYS}")),
+        format!("q{}", rule(DAYS)),
+        rule(&DAYS.replace("<Days>", "q<Days>")),
+        rule(&format!("<Transition>q<Days>1</Days>{class}</Transition>")),
+        rule(&format!(
+            "<NoncurrentVersionTransition><NoncurrentDays>1</NoncurrentDays>{class}q</NoncurrentVersionTransition>"
+        )),
+        rule(
+            "<NoncurrentVersionExpiration>q<NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>",
+        ),
+        rule(
+            "<AbortIncompleteMultipartUpload>q<DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>",
+        ),
+    ] {
+        assert_eq!(read(&rules).map_err(|(code, _)| code), Err(ErrorCode::MalformedXml), "{rules}");
+    }
+    let spaced = format!("\n{}\n", filtered(" \n <Prefix>p</Prefix>\t", DAYS));
+    assert_eq!(read(&spaced).map(|read| read.rules.len()), Ok(1));
+}
+
 fn when(days: std::ops::Range<u32>, by_date: bool) -> impl Strategy<Value = When> {
     days.prop_map(
         move |days| {
