@@ -1,5 +1,6 @@
 """Each way of letting others in: lists, policies, links, and the switches against them."""
 
+import datetime
 import itertools
 import json
 import time
@@ -369,6 +370,52 @@ def test_conditions_on_what_is_put(people: People, shared: str) -> None:
     assert may(people.bob.put_object, **name, ACL="bucket-owner-full-control")
     assert not may(people.bob.put_object, **name, ACL="public-read")
     assert not may(people.bob.put_object, **name)
+
+
+def test_conditions_on_tags_and_locks_see_what_a_body_says(people: People) -> None:
+    name = f"locked-{next(_numbers)}"
+    people.alice.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    people.alice.put_object(Bucket=name, Key="k", Body=b"x")
+    bob = {"AWS": _arn(people, "bob")}
+    blue = {"StringEquals": {"s3:RequestObjectTag/colour": "blue"}}
+    on = {"StringEquals": {"s3:object-lock-legal-hold": "ON"}}
+    compliance = {"StringEquals": {"s3:object-lock-mode": "COMPLIANCE"}}
+    put_policy(
+        people,
+        name,
+        allow("s3:PutObjectTagging", f"{name}/*", bob, Condition=blue),
+        allow(["s3:PutObjectRetention", "s3:PutObjectLegalHold"], f"{name}/*", bob),
+        allow("s3:PutObjectLegalHold", f"{name}/*", bob, Condition=on) | {"Effect": "Deny"},
+        allow("s3:PutObjectRetention", f"{name}/*", bob, Condition=compliance) | {"Effect": "Deny"},
+    )
+    of = {"Bucket": name, "Key": "k"}
+
+    def tagged(value: str) -> bool:
+        tags = {"TagSet": [{"Key": "colour", "Value": value}]}
+        return may(people.bob.put_object_tagging, **of, Tagging=tags)
+
+    def held(status: str) -> bool:
+        return may(people.bob.put_object_legal_hold, **of, LegalHold={"Status": status})
+
+    def retained(mode: str) -> bool:
+        until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=5)
+        return may(people.bob.put_object_retention, **of, Retention={"Mode": mode, "RetainUntilDate": until})
+
+    assert (tagged("blue"), tagged("red")) == (True, False)
+    assert (held("OFF"), held("ON")) == (True, False)
+    assert (retained("GOVERNANCE"), retained("COMPLIANCE")) == (True, False)
+
+
+def test_who_may_only_delete_does_not_learn_tags(people: People, shared: str) -> None:
+    tag = people.alice.head_object(Bucket=shared, Key="k")["ETag"]
+    put_policy(people, shared, allow("s3:DeleteObject", f"{shared}/*", {"AWS": _arn(people, "bob")}))
+    for said in (tag, '"00000000000000000000000000000000"'):
+        with refused("AccessDenied", 403):
+            people.bob.delete_object(Bucket=shared, Key="k", IfMatch=said)
+        wanted = {"Objects": [{"Key": "k", "ETag": said}]}
+        errors = people.bob.delete_objects(Bucket=shared, Delete=wanted)["Errors"]
+        assert [error["Code"] for error in errors] == ["AccessDenied"]
+    people.bob.delete_object(Bucket=shared, Key="k", IfMatch="*")
 
 
 def test_a_condition_on_a_version_is_about_the_one_that_is_read_or_deleted(people: People, shared: str) -> None:

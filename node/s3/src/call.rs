@@ -1,9 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use mucura_s3_wire::access::{Context, RequestFacts, Requester, context_of};
+use mucura_s3_wire::access::{
+    Context, RequestFacts, Requester, context_of, set_request_retention, set_request_tags,
+};
 use mucura_s3_wire::acl::{Acl, Grantee, access_control_policy};
 use mucura_s3_wire::auth::{SignatureForm, Verified};
+use mucura_s3_wire::config::lock::{LegalHold, Retention};
+use mucura_s3_wire::config::tagging::TagSet;
 use mucura_s3_wire::request::RequestBody;
 use mucura_s3_wire::xml::Owner;
 use mucura_s3_wire::{ErrorCode, RequestHead, S3Error};
@@ -68,10 +72,22 @@ impl Signer {
     }
 }
 
+/// What a body says that conditions of policies may ask about.
+#[derive(Clone)]
+pub(crate) enum Said {
+    /// Nothing of the kind.
+    Nothing,
+    Tags(TagSet),
+    Retention(Retention),
+    Hold(LegalHold),
+}
+
 /// What conditions of policies may ask about, gathered when one does.
 pub(crate) struct Conditions<'a> {
     pub(crate) head: RequestHead<'a>,
     pub(crate) facts: RequestFacts,
+    /// What the body says, once it was read.
+    pub(crate) said: Said,
     pub(crate) context: OnceLock<Context>,
     /// For buckets without a policy, where nobody asks.
     pub(crate) nothing: Context,
@@ -79,14 +95,20 @@ pub(crate) struct Conditions<'a> {
 
 impl<'a> Conditions<'a> {
     pub(crate) fn new(head: RequestHead<'a>, facts: RequestFacts) -> Self {
-        Self { head, facts, context: OnceLock::new(), nothing: Context::default() }
+        Self { head, facts, said: Said::Nothing, context: OnceLock::new(), nothing: Context::default() }
     }
 
     pub(crate) fn context(&self, requester: Requester<'_>) -> Result<&Context, S3Error> {
         if let Some(context) = self.context.get() {
             return Ok(context);
         }
-        let context = context_of(&self.head, requester, &self.facts)?;
+        let mut context = context_of(&self.head, requester, &self.facts)?;
+        match &self.said {
+            Said::Nothing => {}
+            Said::Tags(tags) => set_request_tags(&mut context, tags),
+            Said::Retention(retention) => set_request_retention(&mut context, retention),
+            Said::Hold(hold) => context.set("s3:object-lock-legal-hold", hold.as_str()),
+        }
         Ok(self.context.get_or_init(|| context))
     }
 }
@@ -96,8 +118,9 @@ impl Call<'_> {
         &self.shared.store
     }
 
-    /// The same request, which sees what is there by now. Its body was read.
-    pub(crate) async fn again(&self) -> Result<Call<'_>, Failure> {
+    /// The same request, which sees what is there by now. Its body was read,
+    /// and says this.
+    pub(crate) async fn again(&self, said: Said) -> Result<Call<'_>, Failure> {
         Ok(Call {
             shared: self.shared,
             fresh: self.store().fresh(self.deadline()).await?,
@@ -107,7 +130,7 @@ impl Call<'_> {
             expected_owner: self.expected_owner.clone(),
             request_id: self.request_id,
             url: self.url.clone(),
-            conditions: Conditions::new(self.conditions.head, self.conditions.facts),
+            conditions: Conditions { said, ..Conditions::new(self.conditions.head, self.conditions.facts) },
         })
     }
 

@@ -107,6 +107,7 @@ async fn delete_one(
         let bypass = Action::BypassGovernanceRetention;
         call.allow_version(bucket, bypass, &doomed.key, doomed.version, None)?;
     }
+    allow_condition(call, bucket, &doomed).await?;
     let delete = Delete {
         bucket: bucket.record.id,
         key: doomed.key.into(),
@@ -116,4 +117,20 @@ async fn delete_one(
         condition: doomed.condition,
     };
     Ok(call.store().delete_object(delete, call.origin(bucket, Act::Delete), deadline).await?)
+}
+
+/// Whether a tag is the object's is for those who may read it.
+async fn allow_condition(call: &Call<'_>, bucket: &Bucket, doomed: &Doomed) -> Result<(), Failure> {
+    if doomed.condition.if_match.as_ref().is_none_or(Vec::is_empty) {
+        return Ok(());
+    }
+    let Doomed { key, version, .. } = doomed;
+    let action = if version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
+    let object = call.fresh.object(bucket.record.id, key, *version).await?;
+    let object = object.filter(|object| !object.is_delete_marker());
+    let asked = call.allow_version(bucket, action, key, *version, object.as_ref());
+    if asked.is_err() && object.is_none() {
+        return call.allow_missing(bucket, action, key);
+    }
+    asked
 }

@@ -12,7 +12,7 @@ use mucura_store::{ObjectInfo, StoreError};
 use crate::access::Bucket;
 use crate::acl;
 use crate::answer::{Answer, set};
-use crate::call::Call;
+use crate::call::{Call, Said};
 use crate::document::read_bytes;
 use crate::errors::Failure;
 use crate::payload::Payload;
@@ -77,16 +77,23 @@ pub(crate) async fn put(
     request: PutObjectSetting,
     payload: &mut Payload,
 ) -> Result<Answer, Failure> {
-    let (bucket, object) = find_for_put(call, &request).await?;
+    let found = find_for_put(call, &request).await;
+    // Whether a user may can depend on what the body says.
+    let depends = call.signer.is_some()
+        && matches!(&found, Err(Failure::S3(error)) if error.code == ErrorCode::AccessDenied);
+    if let Err(failure) = found
+        && !depends
+    {
+        return Err(failure);
+    }
     let body = read_bytes(call, request.body.clone(), payload).await?;
-    let mut done = put_to(call, &request, &bucket, object, &body).await;
+    let said = said(call, request.of.setting, &body);
+    let mut done = put_once(&call.again(said.clone()).await?, &request, &body).await;
     for _ in 1..TRIES {
         if !is_another(&done) {
             break;
         }
-        let call = call.again().await?;
-        let (bucket, object) = find_for_put(&call, &request).await?;
-        done = put_to(&call, &request, &bucket, object, &body).await;
+        done = put_once(&call.again(said.clone()).await?, &request, &body).await;
     }
     settled(done)
 }
@@ -103,6 +110,25 @@ async fn find_for_put(call: &Call<'_>, request: &PutObjectSetting) -> Result<(Bu
         call.allow_object(&bucket, Action::BypassGovernanceRetention, &of.key, Some(&object))?;
     }
     Ok((bucket, object))
+}
+
+/// What conditions may ask about; a body that cannot be read says nothing.
+fn said(call: &Call<'_>, setting: ObjectSetting, body: &[u8]) -> Said {
+    let said = match setting {
+        ObjectSetting::Acl => None,
+        ObjectSetting::Tagging => TagSet::parse(body, Tagged::Object).ok().map(Said::Tags),
+        ObjectSetting::Retention => {
+            let retention = Retention::parse(body, call.shared.runtime.clock.now_ms()).ok().flatten();
+            retention.map(Said::Retention)
+        }
+        ObjectSetting::LegalHold => LegalHold::parse(body).ok().map(Said::Hold),
+    };
+    said.unwrap_or(Said::Nothing)
+}
+
+async fn put_once(call: &Call<'_>, request: &PutObjectSetting, body: &[u8]) -> Result<Answer, Failure> {
+    let (bucket, object) = find_for_put(call, request).await?;
+    put_to(call, request, &bucket, object, body).await
 }
 
 async fn put_to(
@@ -161,7 +187,7 @@ pub(crate) async fn delete(call: &Call<'_>, request: ObjectSettingRequest) -> Re
         if !is_another(&done) {
             break;
         }
-        done = delete_once(&call.again().await?, &request).await;
+        done = delete_once(&call.again(Said::Nothing).await?, &request).await;
     }
     settled(done)
 }

@@ -19,7 +19,7 @@ pub use guard::{
     bucket_is_public, check_acl_supported, check_bucket_acl_fits, check_public_acl, check_public_policy,
 };
 pub use question::{BucketFacts, ObjectFacts, Question};
-pub use request_context::{RequestFacts, context_of, set_request_tags};
+pub use request_context::{RequestFacts, context_of, set_request_retention, set_request_tags};
 pub use rights::AclOf;
 
 pub use crate::config::ownership::ObjectOwnership;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::Method;
 
 use crate::auth::SignatureForm;
+use crate::config::lock::Retention;
 use crate::config::tagging::TagSet;
 use crate::error::S3Error;
 use crate::head::RequestHead;
@@ -138,6 +139,12 @@ pub fn set_request_tags(context: &mut Context, tags: &TagSet) {
         context.set(&format!("s3:RequestObjectTag/{key}"), value);
         context.push("s3:RequestObjectTagKeys", key);
     }
+}
+
+/// Adds the retention that the body of a request asks for.
+pub fn set_request_retention(context: &mut Context, retention: &Retention) {
+    context.set("s3:object-lock-mode", retention.mode.as_str());
+    context.set("s3:object-lock-retain-until-date", iso8601(retention.until_ms));
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ pub fn with_hoisted(head: &RequestHead<'_>) -> Result<Option<HeaderMap>, S3Error
         let fault = || S3Error::invalid_argument("The parameter does not fit into a header", name, value);
         let header = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| fault())?;
         let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| fault())?;
-        if !head.headers.contains_key(&header) {
+        // Another value than that of the header is refused by who reads it.
+        if !head.headers.get_all(&header).iter().any(|there| *there == value) {
             merged.get_or_insert_with(|| head.headers.clone()).append(header, value);
         }
     }
