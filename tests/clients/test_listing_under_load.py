@@ -12,7 +12,7 @@ import pytest
 from harness.clients import boto3_client
 from harness.site import Site
 
-PREFIXES = 40
+PREFIXES = 20
 # Of each prefix: those that stay, and those that come and go between them.
 STAY = [f"p{prefix:02}/{number:02}" for prefix in range(PREFIXES) for number in range(0, 50)]
 PASS = [f"p{prefix:02}/{number:02}+" for prefix in range(PREFIXES) for number in range(0, 50, 5)]

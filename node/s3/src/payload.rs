@@ -13,10 +13,15 @@ const DRAIN_BYTES_MAX: u64 = 16 << 20;
 /// And for how long.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Who is waited for so long in all must have sent so many bytes meanwhile: an
+/// upload that goes on for ever keeps its place from others.
+const PACE_WINDOW: Duration = Duration::from_secs(60);
+const PACE_BYTES_MIN: u64 = 64 << 10;
+
 /// Why no more of a body comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PayloadFault {
-    /// The client sent nothing for too long.
+    /// The client sent nothing for too long, or next to nothing.
     Stalled,
     /// The connection ended, or what came is no HTTP.
     Broken,
@@ -26,6 +31,10 @@ pub(crate) enum PayloadFault {
 pub(crate) struct Payload {
     body: Body,
     received: u64,
+    /// How long the client was waited for in this window, and what had come
+    /// when it began.
+    waited: Duration,
+    received_before: u64,
     /// The client waits for `100 Continue`, which the first poll sends; where
     /// there is no body, nothing does.
     held_back: bool,
@@ -37,14 +46,24 @@ impl Payload {
         let expected = headers.get(header::EXPECT);
         let held_back = expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let over = body.is_end_stream();
-        Self { body, received: 0, held_back, over }
+        Self { body, received: 0, waited: Duration::ZERO, received_before: 0, held_back, over }
     }
 
     /// The next bytes, never empty; none at the end.
     pub(crate) async fn next(&mut self, idle: Duration) -> Result<Option<Bytes>, PayloadFault> {
         self.held_back &= self.over;
         while !self.over {
-            let frame = match timeout(idle, self.body.frame()).await {
+            if self.waited >= PACE_WINDOW {
+                if self.received - self.received_before < PACE_BYTES_MIN {
+                    return Err(PayloadFault::Stalled);
+                }
+                (self.waited, self.received_before) = (Duration::ZERO, self.received);
+            }
+            let began = Instant::now();
+            let frame = timeout(idle, self.body.frame()).await;
+            // Time in which nothing was asked for is ours.
+            self.waited += began.elapsed();
+            let frame = match frame {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => {
                     self.over = true;
@@ -96,5 +115,40 @@ impl Payload {
                 _ => return,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+    use std::convert::Infallible;
+    use tokio::time::sleep;
+
+    /// Pieces of `len` bytes, one every `pause`.
+    fn pieces(len: usize, pause: Duration, count: usize) -> Payload {
+        let stream = stream::unfold(count, move |left| async move {
+            sleep(pause).await;
+            (left > 0).then(|| (Ok::<_, Infallible>(Bytes::from(vec![0; len])), left - 1))
+        });
+        Payload::new(Body::from_stream(stream), &HeaderMap::new())
+    }
+
+    async fn read(mut payload: Payload) -> Result<u64, PayloadFault> {
+        while payload.next(Duration::from_secs(30)).await?.is_some() {
+            // What the site is busy with does not count.
+            sleep(Duration::from_secs(100)).await;
+        }
+        Ok(payload.received())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_next_to_nothing_is_given_up() {
+        let pause = Duration::from_secs(10);
+        assert_eq!(read(pieces(1, pause, 5)).await, Ok(5));
+        assert_eq!(read(pieces(1, pause, 20)).await, Err(PayloadFault::Stalled));
+        assert_eq!(read(pieces(11 << 10, pause, 20)).await, Ok(20 * (11 << 10)));
+        assert_eq!(read(pieces(1, Duration::from_millis(100), 300)).await, Ok(300));
+        assert_eq!(read(pieces(1, Duration::from_secs(31), 1)).await, Err(PayloadFault::Stalled));
     }
 }

@@ -66,7 +66,7 @@ struct Arguments {
 }
 
 /// Without arguments.
-const SEEDS: std::ops::Range<u64> = 1..401;
+const SEEDS: std::ops::Range<u64> = 1..251;
 /// Within so many a planted bug must be caught.
 const SEEDS_FOR_A_BUG: std::ops::Range<u64> = 1..301;
 
