@@ -17,6 +17,7 @@ from harness.demo import Demo
 from harness.programs import aws, rclone
 from harness.site import host_and_port
 from harness.waiting import wait_for
+from harness.webhook import Receiver
 from harness.wire import exchange
 
 BUCKET = "bucket"
@@ -175,3 +176,22 @@ def test_a_hang_up_signal_has_the_files_read_at_once(demo: Demo, keep: Callable[
     os.kill(pid, signal.SIGHUP)
     wait_for(lambda: keep().certificate == other, TAKEN_S, "new connections see the new certificate")
     assert demo.pid(0) == pid
+
+
+def test_a_webhook_by_https_is_called_once_its_authority_is_trusted(new_demo: Callable[..., Demo]) -> None:
+    demo = new_demo(nodes=1, options=["--tls"])
+    receiver = Receiver(papers=papers(demo, 0))
+    arn = demo.ctl().json("webhook", "add", "hook", receiver.url)["arn"]
+    s3 = boto3_client(demo.site())
+    s3.create_bucket(Bucket=BUCKET)
+    told = {"TopicConfigurations": [{"TopicArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=told)
+    s3.put_object(Bucket=BUCKET, Key="k", Body=b"x")
+    wait_for(lambda: log_lines(demo, "invalid peer certificate"), 30, "the operator is told why it is not called")
+    assert receiver.messages() == []
+    demo.stop()
+    demo.environment["SSL_CERT_FILE"] = demo.described["ca_certificate"]
+    demo.start()
+    wait_for(receiver.records, 30, "what waited was told")
+    assert receiver.records()[0]["s3"]["object"]["key"] == "k"
+    receiver.stop()

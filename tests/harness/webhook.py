@@ -3,17 +3,24 @@
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
 class Receiver:
     """Listens on a port of its own, and keeps every message that it took over."""
 
-    def __init__(self, secret: str | None = None):
+    def __init__(self, secret: str | None = None, papers: tuple[Path, Path] | None = None):
+        """With `papers`, a certificate and its key, it is called by https."""
         self._secret = secret
+        self._tls: ssl.SSLContext | None = None
+        if papers is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*papers)
         self._lock = threading.Lock()
         self._messages: list[dict[str, Any]] = []
         self._refuse = 0
@@ -43,6 +50,8 @@ class Receiver:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -78,7 +87,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/events"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}/events"
 
     @property
     def refused(self) -> int:
