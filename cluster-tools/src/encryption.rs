@@ -41,9 +41,13 @@ async fn rewrap(client: &Client, from: Option<u32>, out: &Output) -> anyhow::Res
     if status["from"] != json!(from) {
         bail!("it is under way with --from {}: wait for its end", text(&status, "from"));
     }
+    let to = status["to"].clone();
     while status["finished"] != true {
         sleep(LOOK).await;
         status = client.get("encryption/rewrap").await?;
+        if status["to"] != to {
+            bail!("another key became active meanwhile: begin again");
+        }
         if !out.json {
             let told = format!("{} seen, {} rewrapped", text(&status, "seen"), text(&status, "rewrapped"));
             // Whoever closed it does not want to know.

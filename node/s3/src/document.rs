@@ -49,6 +49,7 @@ async fn read<'c>(
     said: RequestBody,
     payload: &mut Payload,
 ) -> Result<(Bytes, Memory<'c>), Failure> {
+    let announced = usize::try_from(said.len.most()).unwrap_or(usize::MAX);
     let mut body = call.upload(said, payload)?;
     let mut document = BytesMut::new();
     let mut memory = Memory { all: &call.shared.documents, taken: None };
@@ -56,7 +57,10 @@ async fn read<'c>(
     loop {
         match timeout_at(deadline, body.next()).await {
             Ok(Ok(Some(piece))) => {
-                memory.take_for(document.len() + piece.len()).await?;
+                let len = document.len() + piece.len();
+                if len > FREE_BYTES {
+                    memory.take_for(len.max(announced)).await?;
+                }
                 document.extend_from_slice(&piece);
             }
             Ok(Ok(None)) => break,
@@ -74,8 +78,9 @@ async fn read<'c>(
     Ok((document, memory))
 }
 
-/// The memory of a document. It is taken for what has come, not for what was
-/// announced: who sends nothing holds up nobody.
+/// The memory of a document. It is taken once something has come, and then for
+/// all that was announced: who sends nothing holds up nobody, and none who has
+/// some waits for more.
 struct Memory<'a> {
     all: &'a Semaphore,
     taken: Option<SemaphorePermit<'a>>,

@@ -149,7 +149,12 @@ impl Inner {
                 checked = true;
                 continue;
             }
+            let to = progress.status.to.clone();
             self.rewrap_step(&mut progress).await?;
+            // Another was asked for meanwhile: that one must not be forgotten.
+            if self.rewrap_progress().await?.is_none_or(|noted| noted.status.to != to) {
+                continue;
+            }
             self.note_rewrap(&progress, Instant::now() + TIMEOUT).await?;
             let RewrapStatus { seen, rewrapped, left, finished, .. } = progress.status;
             if finished {

@@ -113,8 +113,14 @@ pub fn context_of(
     if let Some(source) = header("x-amz-copy-source").and_then(|text| SourcePath::parse(text).ok()) {
         context.set("s3:x-amz-copy-source", format!("{}/{}", source.bucket, source.key));
     }
+    // Where the body says it, or the source of a copy, the header does nothing.
+    let sets = |name: &str| query.get(name).is_some();
+    let lock_counts = !sets("retention") && !sets("legal-hold");
+    let tags_count = !sets("tagging")
+        && (header("x-amz-copy-source").is_none()
+            || header("x-amz-tagging-directive").is_some_and(|value| value.eq_ignore_ascii_case("REPLACE")));
     for (name, key) in RENAMED {
-        if let Some(value) = header(name) {
+        if let Some(value) = header(name).filter(|_| lock_counts || !key.starts_with("s3:object-lock-")) {
             context.set(key, value);
         }
     }
@@ -127,7 +133,9 @@ pub fn context_of(
     if head.method == Method::GET && query.get("prefix").is_none() {
         context.set("s3:prefix", "");
     }
-    if let Some(tags) = header("x-amz-tagging").and_then(|text| TagSet::parse_header(text).ok()) {
+    if let Some(tags) =
+        header("x-amz-tagging").filter(|_| tags_count).and_then(|text| TagSet::parse_header(text).ok())
+    {
         set_request_tags(&mut context, &tags);
     }
     Ok(context)

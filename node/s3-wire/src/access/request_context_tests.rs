@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::ErrorCode;
 use crate::request::with_hoisted;
 use http::Request;
 
@@ -50,6 +51,37 @@ fn the_source_of_a_copy_is_known_by_one_name() {
     assert!(values("/b/k", &[("x-amz-copy-source", "src")], "s3:x-amz-copy-source").is_empty());
 }
 
+#[test]
+fn a_parameter_is_not_another_than_the_header() {
+    let merge = |uri: &str| {
+        let request = Request::builder().uri(uri).header("x-amz-grant-read", "id=1").body(()).unwrap();
+        with_hoisted(&RequestHead::from(&request)).map(|merged| merged.is_some())
+    };
+    assert_eq!(merge("/b/k?x-amz-grant-read=id%3D1"), Ok(false));
+    assert_eq!(merge("/b/k?X-Amz-Grant-Read=id%3D2").unwrap_err().code, ErrorCode::InvalidArgument);
+    let twice = "/b/k?x-amz-grant-read=id%3D1&x-amz-grant-read=id%3D2";
+    assert_eq!(merge(twice).unwrap_err().code, ErrorCode::InvalidArgument);
+}
+
+#[test]
+fn headers_that_do_nothing_satisfy_no_condition() {
+    let tags = ("x-amz-tagging", "a=b");
+    let mode = ("x-amz-object-lock-mode", "COMPLIANCE");
+    let (of_tag, of_mode) = ("s3:RequestObjectTag/a", "s3:object-lock-mode");
+    for (uri, headers, key, seen) in [
+        ("/b/k", &[tags][..], of_tag, true),
+        ("/b/k?tagging", &[tags], of_tag, false),
+        ("/b/k", &[tags, ("x-amz-copy-source", "b/l")], of_tag, false),
+        ("/b/k", &[tags, ("x-amz-copy-source", "b/l"), ("x-amz-tagging-directive", "COPY")], of_tag, false),
+        ("/b/k", &[tags, ("x-amz-copy-source", "b/l"), ("x-amz-tagging-directive", "REPLACE")], of_tag, true),
+        ("/b/k", &[mode], of_mode, true),
+        ("/b/k?retention", &[mode], of_mode, false),
+        ("/b/k?legal-hold", &[mode], of_mode, false),
+    ] {
+        assert_eq!(!values(uri, headers, key).is_empty(), seen, "{uri} {headers:?}");
+    }
+}
+
 /// The context of a request with these headers, of a user who signed it so.
 fn full(uri: &str, headers: &[&'static str], signed: SignatureForm) -> Context {
     let mut request = Request::builder().method("PUT").uri(uri);
@@ -73,11 +105,12 @@ const V4: SignatureForm =
 #[test]
 fn every_key_that_a_denial_may_use_is_set_by_some_request() {
     let renamed = RENAMED.iter().map(|(header, _)| *header);
-    let more = ["x-amz-copy-source", "x-amz-tagging"];
+    let more = ["x-amz-copy-source"];
     let headers: Vec<&str> = HEADERS.iter().chain(LISTS).copied().chain(renamed).chain(more).collect();
     let all = full("/b?prefix=a&delimiter=b&max-keys=1&versionId=null", &headers, V4);
+    let tagged = full("/b/k", &["x-amz-tagging"], V4);
     let service = Context::of(Requester::Service("logging.s3.amazonaws.com"));
-    let mut set: Vec<&str> = all.keys().chain(service.keys()).collect();
+    let mut set: Vec<&str> = all.keys().chain(tagged.keys()).chain(service.keys()).collect();
     // The object has them, not the request.
     set.push("s3:existingobjecttag/");
     for name in crate::policy::ever_set() {

@@ -30,7 +30,7 @@ fn is_checksum(name: &str) -> bool {
 /// signature is to be read from these. Their values are trimmed, as those of headers are before
 /// anybody reads them.
 ///
-/// `InvalidArgument` for what does not fit into a header.
+/// `InvalidArgument` for what does not fit into a header, or is given there with another value.
 pub fn with_hoisted(head: &RequestHead<'_>) -> Result<Option<HeaderMap>, S3Error> {
     let query = Query::parse(head.query())?;
     let mut merged: Option<HeaderMap> = None;
@@ -39,11 +39,14 @@ pub fn with_hoisted(head: &RequestHead<'_>) -> Result<Option<HeaderMap>, S3Error
         if !lower.starts_with("x-amz-") || SIGNATURE.contains(&lower.as_str()) || is_checksum(&lower) {
             continue;
         }
-        let fault = || S3Error::invalid_argument("The parameter does not fit into a header", name, value);
+        let fault = || S3Error::invalid_argument("The parameter does not fit into the headers", name, value);
         let header = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| fault())?;
         let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| fault())?;
-        // Another value than that of the header is refused by who reads it.
-        if !head.headers.get_all(&header).iter().any(|there| *there == value) {
+        // A signature may cover the header alone, and what is not done must not be said.
+        if head.headers.get_all(&header).iter().any(|there| *there != value) {
+            return Err(fault());
+        }
+        if !head.headers.contains_key(&header) {
             merged.get_or_insert_with(|| head.headers.clone()).append(header, value);
         }
     }
