@@ -1,6 +1,7 @@
 """Objects: what is put is what is got, with its headers and metadata."""
 
 import datetime
+import email.utils
 import hashlib
 import random
 from typing import Any
@@ -160,6 +161,17 @@ def test_many_are_deleted_with_one_request(s3: Any, bucket: str) -> None:
 def test_every_answer_has_a_request_id_of_its_own(raw: RawS3, bucket: str) -> None:
     ids = {raw.request("HEAD", object_path(bucket)).headers["x-amz-request-id"] for _ in range(5)}
     assert len(ids) == 5
+
+
+def test_every_answer_says_who_gave_it_and_no_more(raw: RawS3, bucket: str) -> None:
+    put = raw.put(bucket, "k", b"x")
+    answers = [put, raw.get(bucket, "k"), raw.get(bucket, "none"), raw.delete(bucket, "k")]
+    answers += [raw.request("PATCH", object_path(bucket, "k")), raw.send("GET", "/", {"Host": raw.host})]
+    assert [answer.status for answer in answers] == [200, 200, 404, 204, 405, 403]
+    for answer in answers:
+        assert answer.headers["server"] == "Mucura"
+        assert answer.headers["x-amz-request-id"] and answer.headers["x-amz-id-2"]
+        assert email.utils.parsedate_to_datetime(answer.headers["date"])
 
 
 def test_head_of_a_missing_key_has_no_body(raw: RawS3, bucket: str) -> None:
