@@ -184,17 +184,24 @@ def test_a_part_needs_the_key_of_its_upload(s3: Any) -> None:
     s3.abort_multipart_upload(Bucket=BUCKET, Key="part-key", UploadId=made)
 
 
-def test_an_upload_ends_without_the_customers_key_but_not_with_another(s3: Any) -> None:
+@pytest.mark.parametrize("checksum", [{}, {"ChecksumAlgorithm": "CRC32"}], ids=["no checksum", "checksum"])
+def test_an_upload_ends_with_the_customers_key_or_without_one_if_it_has_no_checksum(
+    s3: Any, checksum: Headers
+) -> None:
     def begun(sealed: Headers) -> Headers:
         place = {"Bucket": BUCKET, "Key": "end-key"}
-        place["UploadId"] = s3.create_multipart_upload(**place, **sealed)["UploadId"]
+        place["UploadId"] = s3.create_multipart_upload(**place, **sealed, **checksum)["UploadId"]
         tag = s3.upload_part(**place, PartNumber=1, Body=b"x", **sealed)["ETag"]
         return place | {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": tag}]}}
 
     own = customer()
     place = begun(own)
     assert refusal(lambda: s3.complete_multipart_upload(**place, **customer())) == (400, "InvalidRequest")
-    s3.complete_multipart_upload(**place)
+    if checksum:
+        assert refusal(lambda: s3.complete_multipart_upload(**place)) == (400, "InvalidRequest")
+        s3.complete_multipart_upload(**place, **own)
+    else:
+        s3.complete_multipart_upload(**place)
     assert get(s3, "end-key", **own) == b"x"
     place = begun({})
     assert refusal(lambda: s3.complete_multipart_upload(**place, **own)) == (400, "InvalidRequest")

@@ -482,6 +482,15 @@ def test_lists_and_tags_of_what_is_put_need_rights_of_their_own(people: People, 
         assert may(people.bob.put_object, **key), action
 
 
+def test_who_may_write_by_a_list_may_say_what_he_writes(people: People, shared: str) -> None:
+    said = {"ACL": "public-read", "Tagging": "a=b"}
+    people.alice.put_bucket_acl(Bucket=shared, ACL="public-read-write")
+    assert people.who_may("put_object", Bucket=shared, Key="new", Body=b"x", **said) == {"bob", "carol", "nobody"}
+    put_policy(people, shared, allow("s3:PutObjectAcl", f"{shared}/*") | {"Effect": "Deny"})
+    assert people.who_may("put_object", Bucket=shared, Key="new", Body=b"x", **said) == set()
+    assert people.who_may("put_object", Bucket=shared, Key="new", Body=b"x") == {"bob", "carol", "nobody"}
+
+
 def test_tags_are_copied_by_who_may_read_them(people: People, shared: str) -> None:
     people.alice.put_object(Bucket=shared, Key="k", Body=b"x", Tagging="a=b")
     put_policy(people, shared, allow("s3:GetObject", f"{shared}/*"))

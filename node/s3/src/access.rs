@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use mucura_metadata::{BucketRecord, UploadRecord, VersionId, Versioning};
 use mucura_s3_wire::access::{
-    AclOf, BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question,
+    AclOf, BucketFacts, Context, Decision, ObjectFacts, ObjectOwnership, PublicAccessBlock, Question, Reason,
     Requester, Resource, bucket_is_public, check_acl_supported, check_public_acl, check_public_policy,
     decide, decide_missing,
 };
@@ -222,7 +222,8 @@ impl Call<'_> {
     }
 
     /// Whether the caller may do this with a new object that is to be `owner`'s,
-    /// as if it were there already.
+    /// as if it were there already. A list that lets everyone write to the
+    /// bucket lets them say what they write.
     pub(crate) fn allow_new(
         &self,
         bucket: &Bucket,
@@ -232,7 +233,14 @@ impl Call<'_> {
     ) -> Result<(), Failure> {
         let new = Known { owner: owner.to_string(), acl: acl::shown(None, owner) };
         let context = self.context_of(bucket, None, None)?;
-        self.refuse_unless(decide(&self.question(bucket, action, Some(key), Some(&new), &context)))
+        let decision = decide(&self.question(bucket, action, Some(key), Some(&new), &context));
+        if !decision.allowed && !matches!(decision.reason, Reason::PolicyDenies(_)) {
+            let write = decide(&self.question(bucket, Action::PutObject, Some(key), None, &context));
+            if matches!(write.reason, Reason::AclGrants { .. }) {
+                return Ok(());
+            }
+        }
+        self.refuse_unless(decision)
     }
 
     /// Whether the caller, who wants to do this, may know that there is no such

@@ -36,7 +36,9 @@ pub(crate) async fn complete(
         Some(upload) => {
             uploads::check_who_goes_on(call, &bucket, &upload)?;
             encrypted = upload.attributes.encryption.clone();
-            let customer = encryption::of_completion(&call.conditions.head, encrypted.as_ref())?;
+            let has_checksum = upload.checksum.is_some();
+            let customer =
+                encryption::of_completion(&call.conditions.head, encrypted.as_ref(), has_checksum)?;
             if let (Some(encryption), Some(customer)) = (&encrypted, &customer) {
                 call.fresh.check_key(bucket.record.id, &request.key, encryption, Some(customer))?;
             }

@@ -129,14 +129,15 @@ pub(crate) fn of_part(
     Ok(given.as_ref().map(opening).transpose()?)
 }
 
-/// The customer's key of the end of an upload. Nothing is sealed any more, so
-/// it may be left out.
+/// The customer's key of the end of an upload. As with AWS it may be left out
+/// of one that has no checksum, which MinIO's clients do.
 pub(crate) fn of_completion(
     head: &RequestHead<'_>,
     encryption: Option<&Encryption>,
+    has_checksum: bool,
 ) -> Result<Option<CustomerKey>, Failure> {
     let given = SseHeaders::from_head(head)?.for_part(&CHECKS)?;
-    if given.is_some() {
+    if given.is_some() || has_checksum {
         holder(encryption).check_part(given.as_ref())?;
     }
     Ok(given.as_ref().map(opening).transpose()?)
