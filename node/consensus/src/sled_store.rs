@@ -1,6 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mucura_metadata::WriteSet;
@@ -8,6 +9,10 @@ use mucura_types::GroupId;
 
 use crate::state_store::{Load, StateStore, StoreError, Visit, check_value};
 
+/// How often and after what pause a store is opened that is still locked: the
+/// threads of sled hold one a moment longer than its close.
+const LOCKED_TRIES: u32 = 100;
+const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 /// Rows of a load that go to sled in one batch.
 const LOAD_BATCH_ROWS: usize = 1000;
 
@@ -32,14 +37,22 @@ impl SledStore {
     /// Opens or makes the store in `dir`. One per directory and process.
     pub(crate) fn open(dir: &Path, group: GroupId, cache_bytes: u64) -> Result<Self, StoreError> {
         guard(|| {
-            let db = sled::Config::new()
+            let config = sled::Config::new()
                 .path(dir)
                 .mode(sled::Mode::HighThroughput)
                 .cache_capacity(cache_bytes)
                 .flush_every_ms(None)
                 .use_compression(false)
-                .print_profile_on_drop(false)
-                .open()?;
+                .print_profile_on_drop(false);
+            let mut db = config.open();
+            for _ in 0..LOCKED_TRIES {
+                if !db.as_ref().is_err_and(is_locked) {
+                    break;
+                }
+                std::thread::sleep(LOCKED_PAUSE);
+                db = config.open();
+            }
+            let db = db?;
             let name = match db.get(pointer(group))? {
                 Some(name) => name,
                 None => {
@@ -58,6 +71,11 @@ impl SledStore {
         let open = open.as_ref().ok_or_else(|| StoreError::Bad("it is closed".into()))?;
         guard(|| call(open))
     }
+}
+
+/// sled tells it in words alone.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 impl StateStore for SledStore {
@@ -234,6 +252,25 @@ mod tests {
         assert_eq!(store.get(b"k").unwrap().as_deref(), Some(&b"new"[..]));
         let names = store.with(|open| Ok(open.db.tree_names())).unwrap();
         assert_eq!(names.len(), 2, "one for the group, one of sled's own");
+    }
+
+    #[test]
+    fn a_store_that_is_being_closed_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = SledStore::open(dir.path(), GroupId(0), CACHE).unwrap();
+        std::thread::scope(|scope| {
+            let (began, begins) = std::sync::mpsc::channel();
+            let opened = scope.spawn(move || {
+                began.send(()).unwrap();
+                SledStore::open(dir.path(), GroupId(0), CACHE).map(drop)
+            });
+            begins.recv().unwrap();
+            // The fault itself: it is held a while.
+            std::thread::sleep(LOCKED_PAUSE * 5);
+            held.close().unwrap();
+            drop(held);
+            assert_eq!(opened.join().unwrap(), Ok(()));
+        });
     }
 
     #[test]
