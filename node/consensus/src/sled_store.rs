@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mucura_metadata::WriteSet;
+use mucura_runtime::rest;
 use mucura_types::GroupId;
 
 use crate::state_store::{Load, StateStore, StoreError, Visit, check_value};
@@ -49,7 +50,7 @@ impl SledStore {
                 if !db.as_ref().is_err_and(is_locked) {
                     break;
                 }
-                std::thread::sleep(LOCKED_PAUSE);
+                rest(LOCKED_PAUSE);
                 db = config.open();
             }
             let db = db?;
@@ -222,6 +223,7 @@ fn guard<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 mod tests {
     use super::*;
     use crate::state_store::conformance;
+    use mucura_runtime::Blocking;
     use proptest::prelude::*;
 
     const CACHE: u64 = 1 << 20;
@@ -254,23 +256,18 @@ mod tests {
         assert_eq!(names.len(), 2, "one for the group, one of sled's own");
     }
 
-    #[test]
-    fn a_store_that_is_being_closed_is_waited_for() {
+    #[tokio::test]
+    async fn a_store_that_is_being_closed_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let held = SledStore::open(dir.path(), GroupId(0), CACHE).unwrap();
-        std::thread::scope(|scope| {
-            let (began, begins) = std::sync::mpsc::channel();
-            let opened = scope.spawn(move || {
-                began.send(()).unwrap();
-                SledStore::open(dir.path(), GroupId(0), CACHE).map(drop)
-            });
-            begins.recv().unwrap();
-            // The fault itself: it is held a while.
-            std::thread::sleep(LOCKED_PAUSE * 5);
-            held.close().unwrap();
-            drop(held);
-            assert_eq!(opened.join().unwrap(), Ok(()));
-        });
+        let path = dir.path().to_owned();
+        let open = move || SledStore::open(&path, GroupId(0), CACHE).map(drop);
+        let opened = tokio::spawn(async move { Blocking::threads(1).run(open).await });
+        // The fault itself: it is held a while.
+        tokio::time::sleep(LOCKED_PAUSE * 5).await;
+        held.close().unwrap();
+        drop(held);
+        assert_eq!(opened.await.unwrap().unwrap(), Ok(()));
     }
 
     #[test]

@@ -26,6 +26,11 @@ pub enum BlockingError {
     Ending,
 }
 
+/// Rests the thread that asks. For blocking work only.
+pub fn rest(period: Duration) {
+    std::thread::sleep(period);
+}
+
 impl Blocking {
     /// At most `limit` pieces of work at once, each on a thread of tokio's pool.
     pub fn threads(limit: usize) -> Self {

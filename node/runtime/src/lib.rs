@@ -18,7 +18,7 @@ mod simulated;
 
 use std::sync::Arc;
 
-pub use blocking::{Blocking, BlockingError};
+pub use blocking::{Blocking, BlockingError, rest};
 pub use clock::{Clock, SystemClock};
 pub use disk::{DirEntry, Disk, File, OpenMode, Space, read_exact_at, read_file, replace_file};
 pub use entropy::{Entropy, OsEntropy};
