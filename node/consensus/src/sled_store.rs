@@ -45,15 +45,7 @@ impl SledStore {
                 .flush_every_ms(None)
                 .use_compression(false)
                 .print_profile_on_drop(false);
-            let mut db = config.open();
-            for _ in 0..LOCKED_TRIES {
-                if !db.as_ref().is_err_and(is_locked) {
-                    break;
-                }
-                rest(LOCKED_PAUSE);
-                db = config.open();
-            }
-            let db = db?;
+            let db = once_free(|| config.open(), || rest(LOCKED_PAUSE))?;
             let name = match db.get(pointer(group))? {
                 Some(name) => name,
                 None => {
@@ -72,6 +64,17 @@ impl SledStore {
         let open = open.as_ref().ok_or_else(|| StoreError::Bad("it is closed".into()))?;
         guard(|| call(open))
     }
+}
+
+/// Opens what may still be locked, with pauses between.
+fn once_free<T>(mut open: impl FnMut() -> sled::Result<T>, mut pause: impl FnMut()) -> sled::Result<T> {
+    for _ in 0..LOCKED_TRIES {
+        match open() {
+            Err(error) if is_locked(&error) => pause(),
+            other => return other,
+        }
+    }
+    open()
 }
 
 /// sled tells it in words alone.
@@ -223,7 +226,6 @@ fn guard<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
 mod tests {
     use super::*;
     use crate::state_store::conformance;
-    use mucura_runtime::Blocking;
     use proptest::prelude::*;
 
     const CACHE: u64 = 1 << 20;
@@ -256,18 +258,29 @@ mod tests {
         assert_eq!(names.len(), 2, "one for the group, one of sled's own");
     }
 
-    #[tokio::test]
-    async fn a_store_that_is_being_closed_is_waited_for() {
+    #[test]
+    fn a_store_that_is_being_closed_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
-        let held = SledStore::open(dir.path(), GroupId(0), CACHE).unwrap();
-        let path = dir.path().to_owned();
-        let open = move || SledStore::open(&path, GroupId(0), CACHE).map(drop);
-        let opened = tokio::spawn(async move { Blocking::threads(1).run(open).await });
-        // The fault itself: it is held a while.
-        tokio::time::sleep(LOCKED_PAUSE * 5).await;
-        held.close().unwrap();
-        drop(held);
-        assert_eq!(opened.await.unwrap().unwrap(), Ok(()));
+        let open = || sled::Config::new().path(dir.path()).open();
+        let mut held = Some(open().unwrap());
+        let mut pauses = 0;
+        let opened = once_free(open, || {
+            pauses += 1;
+            if pauses == 3 {
+                held = None;
+            }
+            if held.is_none() {
+                // sled's threads let go in their own time.
+                rest(LOCKED_PAUSE);
+            }
+        });
+        assert!(opened.is_ok() && pauses >= 3, "{pauses}");
+        // One that stays locked is given up, and so is one that fails otherwise.
+        let mut tries = 0;
+        assert!(is_locked(&once_free(open, || tries += 1).unwrap_err()));
+        assert_eq!(tries, LOCKED_TRIES);
+        let broken = || Err::<(), _>(sled::Error::ReportableBug("broken".into()));
+        assert!(once_free(broken, || panic!("it is no lock")).is_err());
     }
 
     #[test]
